@@ -1,0 +1,1 @@
+# One program per folder of apps/; apps/common is shared between them.

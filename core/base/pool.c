@@ -1,0 +1,223 @@
+#include "core/base/pool.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+_Static_assert(sizeof(struct block) == POOL_BLOCK_BYTES, "a block is a page");
+
+struct pool {
+    struct block *free;
+    size_t used, held, limit; /* out now; taken from the heap; most that may be taken */
+};
+
+int pool_new(struct pool **out, size_t blocks_max)
+{
+    struct pool *p = *out = calloc(1, sizeof *p);
+
+    if (!p)
+        return ERR_NOMEM;
+    p->limit = blocks_max;
+    return ERR_OK;
+}
+
+void pool_free(struct pool *p)
+{
+    if (!p)
+        return;
+    assert(p->used == 0);
+    while (p->free) {
+        struct block *b = p->free;
+
+        p->free = b->next;
+        free(b);
+    }
+    free(p);
+}
+
+struct block *pool_get(struct pool *p)
+{
+    struct block *b = p->free;
+
+    if (b) {
+        p->free = b->next;
+    } else {
+        if (p->held == p->limit || !(b = malloc(sizeof *b)))
+            return NULL;
+        p->held++;
+    }
+    p->used++;
+    b->next = NULL;
+    b->start = b->end = 0;
+    return b;
+}
+
+/* Idle blocks go back to the heap once they outnumber those in use by a margin, so that a burst
+ * does not stay resident for ever, yet steady traffic never meets the allocator. */
+enum { POOL_IDLE_MARGIN = 64 };
+
+void pool_put(struct pool *p, struct block *b)
+{
+    assert(p->used > 0);
+    p->used--;
+    if (p->held - p->used > p->used + POOL_IDLE_MARGIN) {
+        p->held--;
+        free(b);
+        return;
+    }
+    b->next = p->free;
+    p->free = b;
+}
+
+size_t pool_used(const struct pool *p)
+{
+    return p->used;
+}
+
+size_t pool_limit(const struct pool *p)
+{
+    return p->limit;
+}
+
+void chain_init(struct chain *c, struct pool *pool)
+{
+    *c = (struct chain){ .pool = pool };
+}
+
+void chain_deinit(struct chain *c)
+{
+    chain_drop(c, c->len);
+}
+
+static bool chain_grow(struct chain *c)
+{
+    struct block *b = pool_get(c->pool);
+
+    if (!b)
+        return false;
+    if (c->last)
+        c->last->next = b;
+    else
+        c->first = b;
+    c->last = b;
+    return true;
+}
+
+size_t chain_append(struct chain *c, struct bytes b)
+{
+    size_t done = 0;
+
+    while (done < b.len) {
+        if ((!c->last || c->last->end == POOL_BLOCK_DATA) && !chain_grow(c))
+            break;
+        struct block *last = c->last;
+        size_t room = POOL_BLOCK_DATA - last->end, n = b.len - done < room ? b.len - done : room;
+
+        memcpy(last->data + last->end, b.data + done, n);
+        last->end += (uint32_t)n;
+        done += n;
+    }
+    c->len += done;
+    return done;
+}
+
+/* Cuts the chain back to what it was when `last` ended at `end`. */
+static void chain_truncate(struct chain *c, struct block *last, uint32_t end, size_t len)
+{
+    struct block *b = last ? last->next : c->first;
+
+    while (b) {
+        struct block *next = b->next;
+
+        pool_put(c->pool, b);
+        b = next;
+    }
+    c->last = last;
+    c->len = len;
+    if (last) {
+        last->next = NULL;
+        last->end = end;
+    } else {
+        c->first = NULL;
+    }
+}
+
+int chain_append_all(struct chain *c, struct bytes b)
+{
+    struct block *last = c->last;
+    uint32_t end = last ? last->end : 0;
+    size_t len = c->len;
+
+    if (chain_append(c, b) == b.len)
+        return ERR_OK;
+    chain_truncate(c, last, end, len);
+    return ERR_LIMIT;
+}
+
+struct bytes chain_peek(const struct chain *c)
+{
+    if (!c->first)
+        return bytes_of(NULL, 0);
+    return bytes_of(c->first->data + c->first->start, c->first->end - c->first->start);
+}
+
+size_t chain_copy(const struct chain *c, size_t at, void *out, size_t cap)
+{
+    size_t done = 0;
+
+    for (const struct block *b = c->first; b && done < cap; b = b->next) {
+        size_t have = b->end - b->start;
+
+        if (at >= have) {
+            at -= have;
+            continue;
+        }
+        size_t n = have - at < cap - done ? have - at : cap - done;
+
+        memcpy((uint8_t *)out + done, b->data + b->start + at, n);
+        done += n;
+        at = 0;
+    }
+    return done;
+}
+
+void chain_drop(struct chain *c, size_t len)
+{
+    assert(len <= c->len);
+    c->len -= len;
+    while (len > 0 || (c->first && c->len == 0)) {
+        struct block *b = c->first;
+        size_t have = b->end - b->start;
+
+        if (len < have) {
+            b->start += (uint32_t)len;
+            return;
+        }
+        len -= have;
+        c->first = b->next;
+        if (!c->first)
+            c->last = NULL;
+        pool_put(c->pool, b);
+    }
+}
+
+size_t chain_take(struct chain *c, void *out, size_t cap)
+{
+    size_t len = chain_copy(c, 0, out, cap);
+
+    chain_drop(c, len);
+    return len;
+}
+
+void chain_move(struct chain *to, struct chain *from)
+{
+    assert(to->pool == from->pool);
+    if (!from->first)
+        return;
+    if (to->last)
+        to->last->next = from->first;
+    else
+        to->first = from->first;
+    to->last = from->last;
+    to->len += from->len;
+    chain_init(from, from->pool);
+}

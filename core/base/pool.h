@@ -1,0 +1,67 @@
+/* pool.h: fixed blocks from a bounded pool, and chains of them that act as byte rings.
+ *
+ * A pool takes slabs from the heap as they are first needed and keeps them, up to its limit; after
+ * that, taking and giving a block costs no allocation. A chain is a first-in first-out byte string
+ * made of blocks; an empty chain holds none. Blocks can move from one chain to another without
+ * being copied. Nothing here locks: one thread, or the owner's lock. */
+#ifndef HAWSER_BASE_POOL_H
+#define HAWSER_BASE_POOL_H
+
+#include "core/base/bytes.h"
+#include "core/base/err.h"
+
+#define POOL_BLOCK_BYTES 4096 /* of payload and header together */
+
+struct block {
+    struct block *next;
+    uint32_t start, end; /* the bytes in use: data[start] up to data[end] */
+    uint8_t data[POOL_BLOCK_BYTES - sizeof(struct block *) - 2 * sizeof(uint32_t)];
+};
+
+#define POOL_BLOCK_DATA sizeof(((struct block *)0)->data)
+
+struct pool;
+
+/* blocks_max bounds the heap this pool can ever hold. ERR_NOMEM. */
+int pool_new(struct pool **out, size_t blocks_max);
+
+/* Every block must have come back. NULL is fine. */
+void pool_free(struct pool *p);
+
+/* NULL when the limit is reached or the heap is exhausted. */
+struct block *pool_get(struct pool *p);
+void pool_put(struct pool *p, struct block *b);
+size_t pool_used(const struct pool *p); /* blocks out at this moment */
+size_t pool_limit(const struct pool *p);
+
+struct chain {
+    struct pool *pool; /* borrowed */
+    struct block *first, *last;
+    size_t len; /* bytes */
+};
+
+void chain_init(struct chain *c, struct pool *pool);
+void chain_deinit(struct chain *c); /* gives its blocks back */
+
+/* Appends as many bytes as the pool allows and returns how many. */
+size_t chain_append(struct chain *c, struct bytes b);
+
+/* All or nothing: ERR_LIMIT leaves the chain as it was. */
+int chain_append_all(struct chain *c, struct bytes b);
+
+/* The first contiguous bytes; empty if the chain is. Valid until the chain is next changed. */
+struct bytes chain_peek(const struct chain *c);
+
+/* Copies up to cap bytes from offset `at` without removing them; returns how many. */
+size_t chain_copy(const struct chain *c, size_t at, void *out, size_t cap);
+
+/* Drops len bytes from the front, len <= c->len. */
+void chain_drop(struct chain *c, size_t len);
+
+/* Copies and drops: returns how many bytes, at most cap. */
+size_t chain_take(struct chain *c, void *out, size_t cap);
+
+/* Moves all blocks of `from` behind those of `to`, copying nothing. Same pool. */
+void chain_move(struct chain *to, struct chain *from);
+
+#endif

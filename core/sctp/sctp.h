@@ -1,0 +1,126 @@
+/* sctp.h: one SCTP association (RFC 9260) as data channels use it (RFC 8831, 8261).
+ *
+ *     CLOSED --connect, INIT--> COOKIE_WAIT --> COOKIE_ECHOED --> UP --shutdown--> SHUTDOWN_*
+ *        ^  '--INIT, COOKIE ECHO----------------------------------^        '-----> CLOSED
+ *        '----abort, ABORT, no answer to the limit of retransmissions, from any state
+ *
+ * Single homed; the path beneath may change. Timers: T1 (handshake), T3-rtx, delayed SACK,
+ * HEARTBEAT, T2 (shutdown), RE-CONFIG. Left out: deviations.md, S rows. */
+#ifndef HAWSER_SCTP_H
+#define HAWSER_SCTP_H
+
+#include "core/base/err.h"
+#include "core/base/out.h"
+#include "core/base/pool.h"
+#include "core/base/rng.h"
+#include "core/base/usec.h"
+
+struct sctp;
+
+/* Zero in any field means the default named here. */
+struct sctp_config {
+    struct pool *pool;          /* borrowed: blocks of every queue; required */
+    uint16_t local_port;        /* 5000 */
+    uint16_t remote_port;       /* 5000 */
+    uint16_t streams_max;       /* of each direction: 1024; memory is taken per stream used */
+    size_t packet_bytes_max;    /* of an SCTP packet, common header included: 1160 */
+    size_t message_bytes_max;   /* sent or received: 262144 */
+    size_t tx_bytes_max;        /* unsent and unacknowledged, all streams: 4 MiB */
+    size_t stream_tx_bytes_max; /* the same of one stream: 1 MiB */
+    size_t rx_bytes_max;        /* received and not consumed: 4 MiB, announced as a_rwnd */
+    usec rto_initial_us;        /* 1 s; the caller knows ICE's round trip */
+    usec rto_min_us;            /* 200 ms */
+    usec rto_max_us;            /* 10 s */
+    usec heartbeat_us;          /* idle time before a HEARTBEAT: 30 s; USEC_NEVER: none */
+    unsigned retransmits_max;   /* in a row before the association fails: 10 */
+};
+
+enum sctp_event_type {
+    SCTP_EVENT_UP,       /* the association is established */
+    SCTP_EVENT_READABLE, /* stream: bytes arrived on a stream that had none */
+    SCTP_EVENT_WRITABLE, /* stream: room again after sctp_send() said ERR_LIMIT there */
+    SCTP_EVENT_RESET,    /* stream: the peer reset its outgoing side (RFC 6525) */
+    SCTP_EVENT_CLOSED    /* terminal; then only sctp_free() */
+};
+
+enum sctp_reason {
+    SCTP_REASON_NONE,
+    SCTP_REASON_SHUTDOWN,    /* both sides delivered everything */
+    SCTP_REASON_PEER_ABORT,  /* ABORT arrived; cause_code is its first cause, 0 if none */
+    SCTP_REASON_LOCAL_ABORT, /* sctp_abort() */
+    SCTP_REASON_TIMEOUT,     /* retransmits_max passed without an answer */
+    SCTP_REASON_PROTOCOL,    /* the peer broke the protocol; we sent ABORT */
+    SCTP_REASON_NOMEM        /* an allocation failed where the association cannot go on */
+};
+
+struct sctp_event {
+    enum sctp_event_type type;
+    uint16_t stream;
+    enum sctp_reason reason;
+    uint16_t cause_code; /* RFC 9260 §3.3.10 */
+};
+
+struct sctp_info {
+    usec srtt_us, rto_us;
+    size_t cwnd_bytes, flight_bytes, queued_bytes, unread_bytes;
+    uint64_t sent_packets, received_packets, sent_bytes, received_bytes; /* SCTP packets */
+    uint64_t data_chunks_sent, data_chunks_received, retransmitted_chunks;
+    uint64_t fast_retransmits, timeouts, duplicate_chunks;
+    struct verdicts verdicts;
+};
+
+/* A part of a message, in order within its stream. */
+struct sctp_piece {
+    struct bytes data; /* valid until the next non-const call; empty only for an empty message */
+    uint32_t ppid;     /* payload protocol identifier, RFC 8831 §8 */
+    bool begins, ends; /* first and last piece of its message */
+};
+
+/* ERR_NOMEM, ERR_INVALID. rng is borrowed and must outlive *out. */
+int sctp_new(struct sctp **out, const struct sctp_config *cfg, const struct rng *rng);
+void sctp_free(struct sctp *s);
+
+/* Sends INIT. Both sides may call it (RFC 8831); a side that does not still answers. ERR_STATE. */
+int sctp_connect(struct sctp *s, usec now);
+
+/* Offers one packet, borrowed until return. */
+enum verdict sctp_input(struct sctp *s, usec now, struct bytes packet);
+void sctp_tick(struct sctp *s, usec now);
+
+/* Fills the run with packets, leaving out->head and out->tail around each. False if none. */
+bool sctp_poll_output(struct sctp *s, usec now, struct out *out);
+bool sctp_poll_event(struct sctp *s, struct sctp_event *ev);
+usec sctp_next_timeout(const struct sctp *s);
+
+/* Queues one whole message, copied. ERR_LIMIT: no room now, SCTP_EVENT_WRITABLE follows.
+ * ERR_INVALID: longer than message_bytes_max or no such stream. ERR_STATE: closing or closed.
+ * May be called before UP: the message waits. */
+int sctp_send(struct sctp *s, usec now, uint16_t stream, uint32_t ppid, struct bytes message);
+
+/* How many bytes sctp_send() would take on this stream now. */
+size_t sctp_send_room(const struct sctp *s, uint16_t stream);
+
+/* The oldest unread bytes of a stream, also of a message whose end has not arrived. False: none. */
+bool sctp_recv(const struct sctp *s, uint16_t stream, struct sctp_piece *piece);
+
+/* Gives len bytes of that piece back (len <= piece.data.len; 0 for an empty message) and opens the
+ * receive window again. */
+void sctp_consume(struct sctp *s, usec now, uint16_t stream, size_t len);
+
+/* Resets our outgoing side of a stream (RFC 6525) once its queue is sent. ERR_STATE, ERR_LIMIT. */
+int sctp_reset_stream(struct sctp *s, usec now, uint16_t stream);
+
+/* Delivers what is queued, then SHUTDOWN. */
+void sctp_shutdown(struct sctp *s, usec now);
+
+/* ABORT with cause "user-initiated abort" and this text (RFC 9260 §3.3.10.12). */
+void sctp_abort(struct sctp *s, usec now, const char *reason);
+
+/* The path beneath is another one: round trip and congestion state start anew. */
+void sctp_path_changed(struct sctp *s, usec now, usec rtt_us, size_t packet_bytes_max);
+
+bool sctp_is_up(const struct sctp *s);
+size_t sctp_unacked_bytes(const struct sctp *s); /* queued or in flight, all streams */
+void sctp_get_info(const struct sctp *s, struct sctp_info *info);
+
+#endif
