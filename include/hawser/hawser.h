@@ -1,0 +1,220 @@
+/* hawser.h: connect to a device by its ID and exchange bytes with it over eight channels.
+ *
+ * The library is one per process. Unless a call says otherwise:
+ *   - it is safe from any thread, also several at once on one handle and channel;
+ *   - it returns >= 0 for success and a negative code of enum hawser_code otherwise;
+ *   - times are milliseconds, lengths bytes, strings UTF-8 and NUL-terminated, copied if kept;
+ *   - before hawser_init() or after hawser_deinit() it answers HAWSER_ERR_UNINITIALISED.
+ * Callbacks run one after another on the library's dispatcher thread, never inside the call that
+ * caused them; any call but hawser_deinit() is allowed there. */
+#ifndef HAWSER_HAWSER_H
+#define HAWSER_HAWSER_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HAWSER_API __attribute__((visibility("default")))
+
+#define HAWSER_CHANNELS      8 /* 0 control, 1 video, 2 audio, 3 playback, 4 pass-through, 5 files */
+#define HAWSER_TRACE_ID_MAX  33  /* 32 hexadecimal digits and NUL */
+#define HAWSER_ID_MAX        33  /* an ID or alias and NUL */
+#define HAWSER_INVITE_MAX    512 /* a pairing line and NUL */
+#define HAWSER_ADDRESS_MAX   64  /* "[2001:db8::1]:4000" and NUL */
+#define HAWSER_TIMEOUT_MIN   1000
+#define HAWSER_TIMEOUT_MAX   30000
+#define HAWSER_TIMEOUT_USUAL 15000
+
+/* Name, value, text of hawser_strerror(). What exactly produces each: docs/codes.md. */
+#define HAWSER_CODES(X)                                                                 \
+    X(OK, 0, "no error")                                                                \
+    X(UNINITIALISED, -1, "the library is not initialised: call hawser_init() first")    \
+    X(ALREADY_INITIALISED, -2, "already initialised")                                   \
+    X(TIMEOUT, -3, "nothing happened in time")                                          \
+    X(INVALID, -5, "a parameter is invalid")                                            \
+    X(OFFLINE, -6, "the device is not online")                                          \
+    X(NO_PATH, -10, "no direct path, and no relay is available")                        \
+    X(INVALID_SESSION, -11, "unknown or closed session handle")                         \
+    X(CLOSED_BY_PEER, -12, "the device closed the connection without giving a reason")  \
+    X(LOST, -13, "the link was lost: nothing was heard from the peer")                  \
+    X(CLOSED_LOCALLY, -14, "closed by this side while the call was waiting")            \
+    X(PEER_BUFFER_FULL, -15, "the peer's buffer is full")                               \
+    X(LISTEN_BROKEN, -16, "listening was interrupted")                                  \
+    X(TOO_MANY_CONNECTS, -17, "too many pending connects")                              \
+    X(NO_PORT, -18, "no UDP port could be bound")                                       \
+    X(CONNECT_BROKEN, -19, "connecting was interrupted")                                \
+    X(SESSION_LIMIT, -23, "the limit of sessions is reached")                           \
+    X(WARM_INVALID, -24, "not a preconnected session")                                  \
+    X(WARM_CLOSED, -25, "the preconnected session is no longer connected")              \
+    X(WARM_ACTIVE, -26, "the preconnected session is already active")                   \
+    X(NO_MEMORY, -29, "out of memory")                                                  \
+    X(API_FAILED, -30, "the directory could not be reached")                            \
+    X(WARM_UNSUPPORTED, -31, "the peer does not support preconnection")                 \
+    X(TERMINATED, -100, "the device terminated the connection")                         \
+    X(PRIVACY_REFUSED, -102, "refused: the device is in privacy mode")                  \
+    X(NO_SENDER, -103, "the device could not start sending for this session")           \
+    X(DEVICE_FULL, -104, "the device's application takes no more sessions")             \
+    X(UNAUTHORISED, -105, "not authorised: pair with the device, or fetch a new grant") \
+    X(ENDED_AS_EXPECTED, -106, "the device closed the session as expected")             \
+    X(ZOMBIE, -108, "closed for lack of application data")                              \
+    X(CLOSED_BY_APPLICATION, -109, "the device's application closed the session")       \
+    X(LEFT, -110, "the device left")                                                    \
+    X(PRIVACY_CLOSED, -111, "privacy mode was switched on")                             \
+    X(IN_CALL, -113, "the device is in a call")                                         \
+    X(NO_RESOURCES, -114, "the device could not get the resources for this session")
+
+#define HAWSER_AS_ENUM(name, value, text) HAWSER_ERR_##name = (value),
+enum hawser_code { HAWSER_CODES(HAWSER_AS_ENUM) };
+#undef HAWSER_AS_ENUM
+
+/* ---- Before init ---------------------------------------------------------------------------- */
+
+/* Sets an option for all later inits, over the file $HAWSER_HOME/config.json (default ~/.hawser).
+ *   "home"           directory of keys, grants and config
+ *   "broker"         mqtt://host:port or mqtts://host:port
+ *   "broker_name"    the name the broker's login is bound to; default: the host of "broker"
+ *   "broker_ca"      PEM file to trust for mqtts
+ *   "stun"           comma-separated host:port; "" for none
+ *   "bind"           comma-separated local IP addresses to use; default: all interfaces
+ *   "sessions_max"   of this process, 1…4096, default 256
+ *   "dead_ms"        silence until a session is lost, 6000…60000, default 30000
+ *   "flush_ms"       most that disconnect waits for unsent data, 0…10000, default 1000
+ *   "zombie_ms"      no application data until a session is closed, default 1200000; 0: never
+ * value NULL removes the option. HAWSER_ERR_INVALID: unknown name, or out of range;
+ * HAWSER_ERR_ALREADY_INITIALISED: only possible before init. Works uninitialised. */
+HAWSER_API int hawser_set_option(const char *name, const char *value);
+
+enum hawser_log_level { HAWSER_LOG_ERROR, HAWSER_LOG_WARNING, HAWSER_LOG_INFO, HAWSER_LOG_DEBUG };
+typedef void hawser_log_cb(void *ctx, enum hawser_log_level level, const char *line);
+
+/* Lines up to this level go to cb (NULL: nowhere, the default), from any library thread, one at a
+ * time; cb must not call the library. Never contains keys, secrets or content. Works any time. */
+HAWSER_API void hawser_set_log(enum hawser_log_level most, hawser_log_cb *cb, void *ctx);
+
+/* ---- Life ----------------------------------------------------------------------------------- */
+
+/* Starts the library for the user `local_id` (1…64 of [A-Za-z0-9._@-]): selects the key of that
+ * label under $HAWSER_HOME/keys, making one if there is none. Needs no network to succeed. Same ID
+ * again: 0. Another ID: sessions of the first are closed (-14) and it rebinds.
+ * HAWSER_ERR_INVALID: bad local_id, unusable home, broken config (the log says which);
+ * HAWSER_ERR_NO_MEMORY. Not to be called at the same time as hawser_deinit(). */
+HAWSER_API int hawser_init(const char *local_id);
+
+/* Completes every pending connect with -19 and every blocked call with -14, runs their callbacks,
+ * then frees everything. Not from a callback (HAWSER_ERR_INVALID). */
+HAWSER_API int hawser_deinit(void);
+
+/* The same for applications with a login of their own: binds the signaling listener to the
+ * logged-in user, and unbinds it at logout. */
+HAWSER_API int hawser_init_p2p(const char *local_id);
+HAWSER_API int hawser_deinit_p2p(void);
+
+/* "0.1.0". Works uninitialised. */
+HAWSER_API const char *hawser_get_version(void);
+
+/* Static English text of any code, also one this version does not know. Works uninitialised. */
+HAWSER_API const char *hawser_strerror(int code);
+
+/* ---- Keys and pairing ----------------------------------------------------------------------- */
+
+/* Makes the key of `label` unless it exists, and fills in its ID. Works uninitialised.
+ * HAWSER_ERR_INVALID: bad label, or the home directory cannot be written. */
+HAWSER_API int hawser_keygen(const char *label, char id[HAWSER_ID_MAX]);
+
+/* Pairs this user with the device whose pairing line is `invite`; stores its card and the grant
+ * it answers, and fills in its ID. Blocks up to timeout_ms (clamped as in hawser_connect()).
+ * HAWSER_ERR_INVALID: not a pairing line. HAWSER_ERR_UNAUTHORISED: expired, used up or wrong
+ * secret. HAWSER_ERR_OFFLINE, HAWSER_ERR_TIMEOUT. Not from a callback. */
+HAWSER_API int hawser_pair(const char *invite, int timeout_ms, char id[HAWSER_ID_MAX]);
+
+/* ---- Connecting ----------------------------------------------------------------------------- */
+
+enum hawser_lan_mode { HAWSER_LAN_AUTO, HAWSER_INTERNET_FIRST, HAWSER_LAN_FIRST };
+
+/* result >= 0: the session's handle; < 0: why there is none. */
+typedef void hawser_connect_cb(void *ctx, const char *trace_id, int result);
+
+/* Begins to connect to a device. 0: trace_id (unique, printable; may be NULL) is filled, and cb is
+ * called exactly once, later. timeout_ms is clamped to 1000…30000; 0 means 15000. Many connects
+ * may be pending at once, also to one device.
+ * At once, with no callback: HAWSER_ERR_UNINITIALISED, HAWSER_ERR_INVALID (malformed ID, unknown
+ * lan_mode, no callback), HAWSER_ERR_NO_MEMORY. By callback: HAWSER_ERR_TIMEOUT, _OFFLINE,
+ * _NO_PATH, _CONNECT_BROKEN, _SESSION_LIMIT, _TOO_MANY_CONNECTS, _NO_PORT, and what the device
+ * refuses with: -100 … -114 (only -105 without a valid grant). */
+HAWSER_API int hawser_connect(const char *remote_id, int lan_mode, int timeout_ms,
+                              hawser_connect_cb *cb, void *ctx, char trace_id[HAWSER_TRACE_ID_MAX]);
+
+/* Ends a pending connect with -19. HAWSER_ERR_INVALID: finished or unknown; nothing changes. */
+HAWSER_API int hawser_connect_break(const char *trace_id);
+
+/* Flushes what was accepted for sending (at most "flush_ms"), tells the peer, frees. Blocked calls
+ * on the handle return -14, later ones -11. */
+HAWSER_API int hawser_disconnect(int handle);
+
+/* ---- Data ----------------------------------------------------------------------------------- */
+
+/* Queues bytes on channel 0…7, a reliable ordered byte stream of its own. Returns how many were
+ * accepted: fewer than len if the time is up, HAWSER_ERR_TIMEOUT only if none. timeout_ms 0: try
+ * once; < 0: without limit. len 0: 0 on a live session, else its close code. */
+HAWSER_API int hawser_send_data(int handle, int channel, const void *data, int len, int timeout_ms);
+
+/* Returns as soon as there is at least one byte, at most len. HAWSER_ERR_TIMEOUT: none in time, the
+ * session lives. What arrived before a close is still delivered, then the close code. */
+HAWSER_API int hawser_recv_data(int handle, int channel, void *data, int len, int timeout_ms);
+
+/* >= 0: alive; < 0: the close code, HAWSER_ERR_INVALID_SESSION for a handle that is no session.
+ * Never blocks. */
+HAWSER_API int hawser_active_check(int handle);
+
+/* ---- Watching ------------------------------------------------------------------------------- */
+
+/* code: why the session of this handle ended. Called once a session, but not for
+ * hawser_disconnect() of this side. cb NULL: nobody is told. */
+typedef void hawser_state_cb(void *ctx, int handle, int code);
+HAWSER_API int hawser_set_state_callback(hawser_state_cb *cb, void *ctx);
+
+enum hawser_path_kind {
+    HAWSER_PATH_NONE,
+    HAWSER_PATH_LAN,
+    HAWSER_PATH_DIRECT,
+    HAWSER_PATH_RELAYED
+};
+
+struct hawser_channel_info {
+    uint64_t sent, received; /* application bytes accepted and delivered since the start */
+    uint32_t unsent, unread; /* bytes in the buffers now */
+};
+
+struct hawser_session_info {
+    char peer_id[HAWSER_ID_MAX];
+    enum hawser_path_kind path;
+    char local_address[HAWSER_ADDRESS_MAX], remote_address[HAWSER_ADDRESS_MAX];
+    int64_t rtt_us;         /* smoothed round trip; 0 while unknown */
+    int64_t connect_us;     /* hawser_connect() to its callback */
+    int64_t established_us; /* the answer's arrival to the first channel byte being possible */
+    uint64_t packets_sent;  /* SCTP packets */
+    uint64_t packets_received;
+    uint64_t packets_dropped; /* received, but malformed, forged or unexpected */
+    uint64_t chunks_sent;     /* DATA chunks, retransmissions included */
+    uint64_t chunks_resent;
+    struct hawser_channel_info channel[HAWSER_CHANNELS];
+};
+
+HAWSER_API int hawser_session_info(int handle, struct hawser_session_info *info);
+
+struct hawser_buffer {
+    uint32_t unsent; /* accepted and not yet acknowledged by the peer's transport */
+    uint32_t unread; /* received and not yet taken by hawser_recv_data() */
+    uint32_t free;   /* how much hawser_send_data() would take now */
+};
+
+/* The base for deciding what to drop. */
+HAWSER_API int hawser_channel_buffer(int handle, int channel, struct hawser_buffer *buffer);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
