@@ -100,6 +100,13 @@ int sctp_send(struct sctp *s, usec now, uint16_t stream, uint32_t ppid, struct b
 /* How many bytes sctp_send() would take on this stream now. */
 size_t sctp_send_room(const struct sctp *s, uint16_t stream);
 
+/* Bounds what one stream may queue, below stream_tx_bytes_max. ERR_NOMEM, ERR_INVALID. */
+int sctp_set_stream_limit(struct sctp *s, uint16_t stream, size_t tx_bytes_max);
+
+/* Of one stream: bytes queued or in flight; bytes received in order and not consumed. */
+size_t sctp_stream_unacked_bytes(const struct sctp *s, uint16_t stream);
+size_t sctp_stream_unread_bytes(const struct sctp *s, uint16_t stream);
+
 /* The oldest unread bytes of a stream, also of a message whose end has not arrived. False: none. */
 bool sctp_recv(const struct sctp *s, uint16_t stream, struct sctp_piece *piece);
 
