@@ -1,0 +1,187 @@
+#include "core/channel/channel.h"
+
+#include "core/channel/wire.h"
+
+/* Video, playback and files may queue much; the others carry commands and speech, where a long
+ * queue is only delay. */
+static const size_t tx_bytes_max[CHANNEL_COUNT] = {
+    256 << 10, 4 << 20, 256 << 10, 4 << 20, 256 << 10, 4 << 20, 256 << 10, 256 << 10,
+};
+
+int channel_init(struct channel_set *c, struct sctp *sctp)
+{
+    *c = (struct channel_set){ .sctp = sctp };
+    for (uint16_t i = 0; i < CHANNEL_COUNT; i++) {
+        int err = sctp_set_stream_limit(sctp, i, tx_bytes_max[i]);
+
+        if (err)
+            return err;
+    }
+    return ERR_OK;
+}
+
+static void drop(struct channel_set *c, usec now, uint16_t stream, size_t len)
+{
+    c->dropped_bytes += len;
+    sctp_consume(c->sctp, now, stream, len);
+}
+
+/* RFC 8832 §6: the opener waits for this before it sends unordered; an ordered one does not. */
+static void answer_open(struct channel_set *c, usec now, uint16_t stream)
+{
+    static const uint8_t ack = DCEP_ACK;
+
+    /* Refused for want of room, the opener goes on without: its data is ordered behind its OPEN. */
+    (void)sctp_send(c->sctp, now, stream, PPID_DCEP, bytes_of(&ack, 1));
+}
+
+/* Takes away what is not application data in front of a channel's stream: DCEP messages and empty
+ * messages. False when nothing is left to read. */
+static bool skip_to_data(struct channel_set *c, usec now, uint16_t stream, struct sctp_piece *piece)
+{
+    while (sctp_recv(c->sctp, stream, piece)) {
+        if (piece->ppid == PPID_DCEP) {
+            if (piece->begins && piece->data.len && piece->data.data[0] == DCEP_OPEN)
+                answer_open(c, now, stream);
+            drop(c, now, stream, piece->data.len);
+        } else if (piece->ppid == PPID_STRING_EMPTY || piece->ppid == PPID_BINARY_EMPTY ||
+                   piece->data.len == 0) {
+            drop(c, now, stream, piece->data.len); /* RFC 8831 §6.6: one byte stands for none */
+        } else {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_control(struct channel_set *c, struct sctp_piece *piece)
+{
+    struct rd r = rd_of(piece->data);
+    uint8_t type = rd_u8(&r);
+
+    rd_skip(&r, 1);
+    uint16_t reason = rd_u16(&r);
+
+    if (r.ok && type == CONTROL_CLOSE && !c->close_due) {
+        c->close_due = true;
+        c->close_reason = reason;
+    }
+}
+
+static void drain_control(struct channel_set *c, usec now)
+{
+    struct sctp_piece piece;
+
+    while (sctp_recv(c->sctp, CHANNEL_CONTROL_STREAM, &piece)) {
+        if (piece.begins && piece.ends && piece.ppid == PPID_BINARY &&
+            piece.data.len <= CONTROL_MESSAGE_MAX)
+            read_control(c, &piece);
+        drop(c, now, CHANNEL_CONTROL_STREAM, piece.data.len);
+    }
+}
+
+/* A stream that is none of ours: whoever opens one learns that it is not wanted. */
+static void refuse_stream(struct channel_set *c, usec now, uint16_t stream)
+{
+    struct sctp_piece piece;
+    bool opened = false;
+
+    while (sctp_recv(c->sctp, stream, &piece)) {
+        opened |= piece.ppid == PPID_DCEP;
+        drop(c, now, stream, piece.data.len);
+    }
+    if (opened)
+        (void)sctp_reset_stream(c->sctp, now, stream); /* refused only while another one is asked */
+}
+
+static void on_readable(struct channel_set *c, usec now, uint16_t stream)
+{
+    struct sctp_piece piece;
+
+    if (stream == CHANNEL_CONTROL_STREAM)
+        drain_control(c, now);
+    else if (stream >= CHANNEL_COUNT)
+        refuse_stream(c, now, stream);
+    else if (skip_to_data(c, now, stream, &piece))
+        c->readable |= (uint16_t)(1u << stream);
+}
+
+void channel_input(struct channel_set *c, usec now, const struct sctp_event *ev)
+{
+    if (ev->type == SCTP_EVENT_READABLE)
+        on_readable(c, now, ev->stream);
+    else if (ev->type == SCTP_EVENT_WRITABLE && ev->stream < CHANNEL_COUNT)
+        c->writable |= (uint16_t)(1u << ev->stream);
+    else if (ev->type == SCTP_EVENT_RESET && ev->stream < CHANNEL_COUNT)
+        (void)sctp_reset_stream(c->sctp, now, ev->stream); /* RFC 8831 §6.7: close our side too */
+}
+
+static bool take_lowest(uint16_t *bits, unsigned *channel)
+{
+    for (unsigned i = 0; i < CHANNEL_COUNT; i++) {
+        if (*bits & 1u << i) {
+            *bits &= (uint16_t) ~(1u << i);
+            *channel = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool channel_poll_event(struct channel_set *c, struct channel_event *ev)
+{
+    *ev = (struct channel_event){ 0 };
+    if (take_lowest(&c->readable, &ev->channel)) {
+        ev->type = CHANNEL_EVENT_READABLE;
+    } else if (take_lowest(&c->writable, &ev->channel)) {
+        ev->type = CHANNEL_EVENT_WRITABLE;
+    } else if (c->close_due) {
+        c->close_due = false;
+        ev->type = CHANNEL_EVENT_CLOSE;
+        ev->reason = c->close_reason;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+size_t channel_send(struct channel_set *c, usec now, unsigned channel, struct bytes data)
+{
+    size_t done = 0;
+
+    while (done < data.len) {
+        size_t n = data.len - done < CHANNEL_MESSAGE_MAX ? data.len - done : CHANNEL_MESSAGE_MAX;
+
+        if (sctp_send(c->sctp, now, (uint16_t)channel, PPID_BINARY, bytes_of(data.data + done, n)))
+            break;
+        done += n;
+    }
+    c->count[channel].sent += done;
+    return done;
+}
+
+struct bytes channel_peek(struct channel_set *c, usec now, unsigned channel)
+{
+    struct sctp_piece piece;
+
+    if (!skip_to_data(c, now, (uint16_t)channel, &piece))
+        return bytes_of(NULL, 0);
+    return piece.data;
+}
+
+void channel_consume(struct channel_set *c, usec now, unsigned channel, size_t len)
+{
+    c->count[channel].received += len;
+    sctp_consume(c->sctp, now, (uint16_t)channel, len);
+}
+
+int channel_send_close(struct channel_set *c, usec now, unsigned reason)
+{
+    uint8_t message[4];
+    struct wr w = wr_of(message, sizeof message);
+
+    wr_u8(&w, CONTROL_CLOSE);
+    wr_u8(&w, 0);
+    wr_u16(&w, (uint16_t)reason);
+    return sctp_send(c->sctp, now, CHANNEL_CONTROL_STREAM, PPID_BINARY, wr_written(&w));
+}

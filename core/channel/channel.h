@@ -1,0 +1,60 @@
+/* channel.h: hawser's eight channels and its control stream over one SCTP association.
+ *
+ * Channel i is stream i, negotiated in advance, ordered and reliable; bytes travel as binary
+ * messages of at most CHANNEL_MESSAGE_MAX. Messages of foreign peers are delivered as stream bytes
+ * while they arrive. Stream 8 is the control stream between two hawsers (docs/protocol.md §6).
+ * A peer that opens a channel in band (RFC 8832) is acknowledged on streams 0…7 and refused by a
+ * stream reset elsewhere. */
+#ifndef HAWSER_CHANNEL_H
+#define HAWSER_CHANNEL_H
+
+#include "core/sctp/sctp.h"
+
+#define CHANNEL_COUNT          8
+#define CHANNEL_CONTROL_STREAM 8
+#define CHANNEL_MESSAGE_MAX    16384
+
+enum channel_event_type {
+    CHANNEL_EVENT_READABLE, /* channel: bytes to read where there were none */
+    CHANNEL_EVENT_WRITABLE, /* channel: room again after channel_send() took less than all */
+    CHANNEL_EVENT_CLOSE     /* the peer's CLOSE arrived: reason */
+};
+
+struct channel_event {
+    enum channel_event_type type;
+    unsigned channel;
+    unsigned reason;
+};
+
+struct channel_count {
+    uint64_t sent, received; /* bytes accepted from and handed to the application */
+};
+
+struct channel_set {
+    struct sctp *sctp; /* borrowed */
+    uint16_t readable; /* bit i: a READABLE event of channel i is due */
+    uint16_t writable; /* likewise */
+    bool close_due;    /* a CLOSE event is due */
+    unsigned close_reason;
+    struct channel_count count[CHANNEL_COUNT];
+    uint64_t dropped_bytes; /* of foreign streams and unknown control messages */
+};
+
+/* ERR_NOMEM. Nothing to release: sctp is freed by its owner. */
+int channel_init(struct channel_set *c, struct sctp *sctp);
+
+/* Passes on an event of the association; UP and CLOSED are the caller's own. */
+void channel_input(struct channel_set *c, usec now, const struct sctp_event *ev);
+bool channel_poll_event(struct channel_set *c, struct channel_event *ev);
+
+/* Returns how many bytes were queued; if fewer than given, CHANNEL_EVENT_WRITABLE follows. */
+size_t channel_send(struct channel_set *c, usec now, unsigned channel, struct bytes data);
+
+/* The next contiguous unread bytes, valid until the next non-const call; empty if there are none. */
+struct bytes channel_peek(struct channel_set *c, usec now, unsigned channel);
+void channel_consume(struct channel_set *c, usec now, unsigned channel, size_t len);
+
+/* Tells a hawser why this side closes. ERR_LIMIT, ERR_STATE. */
+int channel_send_close(struct channel_set *c, usec now, unsigned reason);
+
+#endif

@@ -1,0 +1,25 @@
+/* wire.h: numbers of data channels on the wire. */
+#ifndef HAWSER_CHANNEL_WIRE_H
+#define HAWSER_CHANNEL_WIRE_H
+
+/* RFC 8831 §8: payload protocol identifiers. */
+#define PPID_DCEP         50
+#define PPID_STRING       51
+#define PPID_BINARY       53
+#define PPID_STRING_EMPTY 56
+#define PPID_BINARY_EMPTY 57
+
+/* RFC 8832 §8.2.1: message types of the establishment protocol. */
+#define DCEP_ACK  2
+#define DCEP_OPEN 3
+
+/* The control stream, docs/protocol.md §6.
+ *
+ *      0                   1                   2                   3
+ *     +---------------+---------------+-------------------------------+
+ *     | type = 1      | 0             | reason                        |
+ *     +---------------+---------------+-------------------------------+ */
+#define CONTROL_CLOSE       1
+#define CONTROL_MESSAGE_MAX 64 /* longer ones are dropped */
+
+#endif
