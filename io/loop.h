@@ -1,0 +1,89 @@
+/* loop.h: the network thread, its clock, its timers, and the way in from other threads.
+ *
+ * One thread runs a libuv loop. Everything of io/ but the calls marked [any thread] belongs to that
+ * thread. Work arrives as tasks, in the order they were posted; many posts cost one wake-up. */
+#ifndef HAWSER_IO_LOOP_H
+#define HAWSER_IO_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/err.h"
+#include "core/base/rng.h"
+#include "core/base/usec.h"
+
+#define IO_POSTS_MAX 1024 /* waiting at once; io_loop_wake() and io_loop_run() are not counted */
+
+struct io_loop;
+
+/* [any thread] Starts the thread. ERR_NOMEM, ERR_LIMIT (threads or descriptors). */
+int io_loop_new(struct io_loop **out);
+
+/* [any thread but the loop's] Runs what was posted, waits for holds to end (below), stops and joins
+ * the thread. Sockets and timers must be closed before. NULL is fine. */
+void io_loop_free(struct io_loop *loop);
+
+bool io_loop_is_current(const struct io_loop *loop); /* [any thread] is this the loop's thread? */
+
+typedef void io_fn(void *ctx);
+
+/* [any thread] Runs fn(ctx) on the loop's thread, soon, never within this call. ERR_LIMIT: too many
+ * are waiting; nothing was kept. Posts made by one thread run in their order. */
+int io_loop_post(struct io_loop *loop, io_fn *fn, void *ctx);
+
+/* [any thread] Runs fn(ctx) on the loop's thread and returns when it has; at once if this is that
+ * thread. Cannot fail. Do not hold a lock that the loop's thread may want. */
+void io_loop_run(struct io_loop *loop, io_fn *fn, void *ctx);
+
+/* A task that its owner keeps, for signals that merge: "this ring has something". */
+struct io_task {
+    io_fn *fn;
+    void *ctx;
+    struct io_task *next; /* the loop's */
+    bool is_queued;       /* the loop's */
+};
+
+/* [any thread] Queues the task unless it already waits. It may be queued again from when fn begins.
+ * Cannot fail. */
+void io_loop_wake(struct io_loop *loop, struct io_task *task);
+
+/* [any thread] Takes the task back if it waits. On the loop's thread it will not run after this. */
+void io_loop_unwake(struct io_loop *loop, struct io_task *task);
+
+/* [any thread] io_loop_free() waits until every hold is released: for threads that post here. */
+void io_loop_hold(struct io_loop *loop);
+void io_loop_release(struct io_loop *loop);
+
+/* The libuv loop, as void * to keep uv.h out of here: for the other files of io/. */
+void *io_loop_uv(struct io_loop *loop);
+
+/* One deadline. Setting it again only moves it in a heap: no system call, no allocation. */
+struct io_timer {
+    struct io_loop *loop;
+    io_fn *fn;
+    void *ctx;
+    usec at;
+    size_t slot; /* in the loop's heap; SIZE_MAX while not set */
+};
+
+/* Room in the heap is reserved here, so that setting cannot fail. ERR_NOMEM. */
+int io_timer_init(struct io_timer *t, struct io_loop *loop, io_fn *fn, void *ctx);
+
+/* Fires once, not before `at`, at most about 1 ms late on an idle machine (libuv counts in ms); a
+ * time that is past fires in the next round. USEC_NEVER is stop. */
+void io_timer_set(struct io_timer *t, usec at);
+void io_timer_stop(struct io_timer *t);
+
+/* After this fn is not called. A timer of zeroes, or one already deinitialised, is fine. */
+void io_timer_deinit(struct io_timer *t);
+
+/* [any thread] Microseconds of CLOCK_MONOTONIC: what the core calls now. */
+usec io_now(void);
+
+/* [any thread] Seconds since 1970 of the wall clock, which may step. */
+int64_t io_wall_s(void);
+
+/* [any thread] The operating system's chance, through OpenSSL; aborts where there is none. */
+struct rng io_rng(void);
+
+#endif
