@@ -54,9 +54,9 @@ static bool skip_to_data(struct channel_set *c, usec now, uint16_t stream, struc
     return false;
 }
 
-static void read_control(struct channel_set *c, struct sctp_piece *piece)
+static void read_control(struct channel_set *c)
 {
-    struct rd r = rd_of(piece->data);
+    struct rd r = rd_of(bytes_of(c->control, c->control_len));
     uint8_t type = rd_u8(&r);
 
     rd_skip(&r, 1);
@@ -68,15 +68,28 @@ static void read_control(struct channel_set *c, struct sctp_piece *piece)
     }
 }
 
+/* Gathers the pieces of one control message; a message that is too long is never read. */
+static void gather_control(struct channel_set *c, const struct sctp_piece *piece)
+{
+    if (piece->begins)
+        c->control_len = 0;
+    if (piece->ppid != PPID_BINARY || piece->data.len > sizeof c->control - c->control_len) {
+        c->control_len = sizeof c->control;
+        return;
+    }
+    memcpy(c->control + c->control_len, piece->data.data, piece->data.len);
+    c->control_len += piece->data.len;
+    if (piece->ends)
+        read_control(c);
+}
+
 static void drain_control(struct channel_set *c, usec now)
 {
     struct sctp_piece piece;
 
     while (sctp_recv(c->sctp, CHANNEL_CONTROL_STREAM, &piece)) {
-        if (piece.begins && piece.ends && piece.ppid == PPID_BINARY &&
-            piece.data.len <= CONTROL_MESSAGE_MAX)
-            read_control(c, &piece);
-        drop(c, now, CHANNEL_CONTROL_STREAM, piece.data.len);
+        gather_control(c, &piece);
+        sctp_consume(c->sctp, now, CHANNEL_CONTROL_STREAM, piece.data.len);
     }
 }
 

@@ -13,6 +13,7 @@
 #define CHANNEL_COUNT          8
 #define CHANNEL_CONTROL_STREAM 8
 #define CHANNEL_MESSAGE_MAX    16384
+#define CHANNEL_CONTROL_MAX    64 /* of a control message; a longer one is not read */
 
 enum channel_event_type {
     CHANNEL_EVENT_READABLE, /* channel: bytes to read where there were none */
@@ -37,7 +38,9 @@ struct channel_set {
     bool close_due;    /* a CLOSE event is due */
     unsigned close_reason;
     struct channel_count count[CHANNEL_COUNT];
-    uint64_t dropped_bytes; /* of foreign streams and unknown control messages */
+    uint8_t control[CHANNEL_CONTROL_MAX]; /* the control message that is arriving */
+    size_t control_len;
+    uint64_t dropped_bytes; /* of foreign streams and of in-band establishment */
 };
 
 /* ERR_NOMEM. Nothing to release: sctp is freed by its owner. */

@@ -19,7 +19,6 @@
  *     +---------------+---------------+-------------------------------+
  *     | type = 1      | 0             | reason                        |
  *     +---------------+---------------+-------------------------------+ */
-#define CONTROL_CLOSE       1
-#define CONTROL_MESSAGE_MAX 64 /* longer ones are dropped */
+#define CONTROL_CLOSE 1
 
 #endif

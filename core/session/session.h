@@ -1,0 +1,133 @@
+/* session.h: one peer, whole: ICE finds a path, DTLS keys it, SCTP carries the channels.
+ *
+ *     NEW --remote description--> CONNECTING --path--> SECURING --keys--> ASSOCIATING --> OPEN
+ *                                     |                   |                   |            |
+ *                                     '-------------------+---- failure ------+            |
+ *     CLOSED <--flushed, peer's close, link lost, any failure------------- CLOSING <--close'
+ *
+ * An offer or answer is a struct session_description; it travels as JSON (description.c) inside a
+ * sealed envelope, which is the caller's business: whoever is put in as the remote description has
+ * been authenticated. Timers: half-open, dead, flush, zombie, and those of the layers below. */
+#ifndef HAWSER_SESSION_H
+#define HAWSER_SESSION_H
+
+#include "core/channel/channel.h"
+#include "core/dtls/dtls.h"
+#include "core/ice/ice.h"
+
+struct session;
+
+enum session_role { SESSION_OFFERER, SESSION_ANSWERER };
+enum session_setup { SESSION_ACTPASS, SESSION_ACTIVE, SESSION_PASSIVE }; /* RFC 8842 */
+
+/* Zero in any field means the default named here. */
+struct session_config {
+    enum session_role role;         /* the offerer is ICE-controlling and DTLS server */
+    struct dtls_identity *identity; /* borrowed; required */
+    struct pool *pool;              /* borrowed; required: blocks of all queues */
+    usec half_open_us;              /* from the remote description until OPEN: 10 s */
+    usec dead_us;                   /* silence until the session is lost: 30 s */
+    usec flush_us;                  /* most that closing waits for unsent data: 1 s */
+    usec zombie_us;                 /* without application data until closed with reason 8: 20 min;
+                                       USEC_NEVER: no limit */
+    size_t rx_bytes_max;            /* received and not consumed, all channels: 4 MiB */
+};
+
+struct session_description {
+    char ufrag[ICE_UFRAG_MAX + 1], pwd[ICE_PWD_MAX + 1];
+    uint8_t fingerprint[DTLS_FINGERPRINT_BYTES];
+    enum session_setup setup;
+    bool is_hawser;  /* knows the control stream */
+    bool is_trickle; /* more candidates may follow */
+    size_t candidate_count;
+    struct ice_candidate candidates[ICE_CANDIDATES_MAX];
+};
+
+/* Writes the JSON object of docs/protocol.md §4, NUL-terminated and malloc'd. ERR_NOMEM. */
+int session_description_encode(const struct session_description *d, char **json);
+
+/* Candidates that are not for us are left out; anything else that is wrong is ERR_INVALID, and
+ * *out is then undefined. */
+int session_description_decode(struct session_description *out, const char *json, size_t len);
+
+enum session_event_type {
+    SESSION_EVENT_CANDIDATE, /* candidate: send it to the peer by signaling */
+    SESSION_EVENT_GATHERED,  /* the local description is complete */
+    SESSION_EVENT_OPEN,
+    SESSION_EVENT_PATH,     /* path: data goes another way than before */
+    SESSION_EVENT_READABLE, /* channel */
+    SESSION_EVENT_WRITABLE, /* channel */
+    SESSION_EVENT_CLOSED    /* end, reason: terminal; then only session_free() */
+};
+
+enum session_end {
+    SESSION_END_NONE,
+    SESSION_END_LOCAL, /* session_close() was called; the peer knows, or the flush time is up */
+    SESSION_END_PEER_REASON, /* the peer closed and said why: reason */
+    SESSION_END_PEER_ABORT,  /* the peer closed without a reason */
+    SESSION_END_LOST,        /* nothing heard for dead_us */
+    SESSION_END_ZOMBIE,      /* zombie_us passed; the peer is told */
+    SESSION_END_NO_PATH,     /* never opened: no pair of candidates works */
+    SESSION_END_FINGERPRINT, /* never opened: the peer's certificate is not the signalled one */
+    SESSION_END_HANDSHAKE,   /* never opened: DTLS or SCTP failed */
+    SESSION_END_HALF_OPEN,   /* never opened: half_open_us passed */
+    SESSION_END_NOMEM        /* an allocation failed where the session cannot go on */
+};
+
+struct session_event {
+    enum session_event_type type;
+    unsigned channel;
+    struct ice_candidate candidate;
+    struct ice_path path;
+    enum session_end end;
+    unsigned reason;
+};
+
+struct session_info {
+    bool is_open;
+    bool has_path;
+    struct ice_path path;
+    usec established_us; /* remote description to OPEN; 0 before */
+    struct sctp_info sctp;
+    struct channel_count channel[CHANNEL_COUNT];
+    size_t unsent[CHANNEL_COUNT], unread[CHANNEL_COUNT];
+    uint64_t dropped; /* datagrams of any layer with a verdict other than taken */
+};
+
+/* ERR_NOMEM, ERR_CRYPTO. rng is borrowed. */
+int session_new(struct session **out, const struct session_config *cfg, const struct rng *rng);
+void session_free(struct session *s);
+
+/* Before or after the remote description: bound sockets, STUN servers, and that there are no more. */
+int session_add_socket(struct session *s, usec now, const struct addr *base, uint16_t preference);
+int session_add_stun_server(struct session *s, usec now, const struct addr *server);
+void session_end_local(struct session *s, usec now);
+
+/* What is known of this side now. An answerer needs the remote description first (its setup). */
+void session_get_local(const struct session *s, struct session_description *out);
+
+/* Once. ERR_STATE if repeated; ERR_INVALID: setup does not fit, credentials malformed; ERR_NOMEM. */
+int session_set_remote(struct session *s, usec now, const struct session_description *d);
+int session_add_remote(struct session *s, usec now, const struct ice_candidate *c);
+void session_end_remote(struct session *s, usec now);
+
+/* Offers a datagram that came to our socket `local`; borrowed until return. RFC 7983. */
+enum verdict session_input(struct session *s, usec now, const struct addr *local,
+                           const struct addr *from, struct bytes dgram);
+void session_tick(struct session *s, usec now);
+bool session_poll_output(struct session *s, usec now, struct out *out);
+bool session_poll_event(struct session *s, struct session_event *ev);
+usec session_next_timeout(const struct session *s);
+
+/* As channel_send(), channel_peek(), channel_consume(). 0 and empty unless OPEN; what arrived
+ * before a close can still be read after SESSION_EVENT_CLOSED. */
+size_t session_send(struct session *s, usec now, unsigned channel, struct bytes data);
+struct bytes session_peek(struct session *s, usec now, unsigned channel);
+void session_consume(struct session *s, usec now, unsigned channel, size_t len);
+
+/* Flushes, tells the peer the reason (a hawser), shuts down; SESSION_EVENT_CLOSED follows. */
+void session_close(struct session *s, usec now, unsigned reason);
+
+void session_get_info(const struct session *s, struct session_info *info);
+
+#endif
