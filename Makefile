@@ -1,0 +1,58 @@
+# The front door. Every target first installs what is missing (tools/bootstrap), then does its job.
+BUILD  ?= build
+PREFIX ?= /usr/local
+export DESTDIR
+
+CONFIGURE = cmake -S . -G Ninja -B
+
+.PHONY: build help demo test check interop long bench fuzz install clean
+
+build: ## compile everything into build/
+	@tools/bootstrap build
+	@$(CONFIGURE) $(BUILD) -DHAWSER_TESTS=OFF >/dev/null
+	@ninja -C $(BUILD)
+
+help: ## print this list
+	@sed -n 's/^\([a-z]*\): ## /  make \1 | /p' Makefile | column -t -s '|'
+
+demo: ## a camera and an app find each other and talk: SOURCE=video to stream, KEEP=1 to keep it up
+	@tools/bootstrap demo
+	@$(CONFIGURE) $(BUILD) -DHAWSER_TESTS=OFF >/dev/null
+	@ninja -C $(BUILD)
+	@tools/demo
+
+test: ## check, then every test; under 8 minutes on 2 cores
+	@tools/bootstrap test
+	@tools/run-tests
+
+check: ## format, lint, warnings of gcc and clang, cppcheck, what the core may call
+	@tools/bootstrap test
+	@tools/check
+
+interop: ## 10 MiB per channel with browsers and other WebRTC stacks
+	@tools/bootstrap test
+	@tools/run-tests interop
+
+long: ## hours: fuzzing, 100 000 simulated sessions, 100 MiB with foreign peers
+	@tools/bootstrap test
+	@tools/run-tests long
+
+fuzz: ## search with every fuzz target: SECONDS_EACH=600
+	@tools/bootstrap test
+	@tools/run-tests fuzz
+
+bench: ## throughput, CPU, connect time and memory; writes build/bench.json
+	@tools/bootstrap bench
+	@$(CONFIGURE) $(BUILD)/bench -DCMAKE_BUILD_TYPE=Release >/dev/null
+	@ninja -C $(BUILD)/bench
+	@tests/bench/run $(BUILD)/bench $(BUILD)/bench.json
+
+install: ## library, headers, hawser.pc and programs: PREFIX=/usr/local DESTDIR=
+	@tools/bootstrap build
+	@$(CONFIGURE) $(BUILD)/install -DHAWSER_TESTS=OFF -DCMAKE_BUILD_TYPE=Release \
+	    -DCMAKE_INSTALL_PREFIX=$(PREFIX) >/dev/null
+	@ninja -C $(BUILD)/install
+	@cmake --install $(BUILD)/install
+
+clean: ## remove build/ (keys and state under .hawser/ stay)
+	@rm -rf $(BUILD)

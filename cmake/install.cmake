@@ -1,0 +1,17 @@
+# make install: library, headers, hawser.pc and the programs, whichever of them this build has.
+if(TARGET hawser)
+    configure_file(cmake/hawser.pc.in hawser.pc @ONLY)
+    install(TARGETS hawser LIBRARY)
+    install(FILES ${STATIC_LIBRARY} DESTINATION ${CMAKE_INSTALL_LIBDIR})
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/hawser.pc
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+    install(DIRECTORY include/hawser DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+endif()
+foreach(program hawser-cli hawser-camera hawser-relay hawser-directory)
+    if(TARGET ${program})
+        install(TARGETS ${program} RUNTIME)
+    endif()
+endforeach()
+if(TARGET mosquitto-hawser)
+    install(TARGETS mosquitto-hawser LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/hawser)
+endif()
