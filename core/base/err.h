@@ -1,7 +1,8 @@
 /* err.h: what a call into the core can answer, and what becomes of a datagram.
  *
  * A negative enum err is about the call: memory, a limit, the wrong moment; the object is unchanged
- * and may be used on. An enum verdict is about a datagram: whatever it is, the session goes on. */
+ * and may be used on. An enum verdict is about a datagram: whatever it is, the session goes on.
+ * It is ERR_WRONG_STATE because <openssl/types.h> has a type named ERR_STATE. */
 #ifndef HAWSER_BASE_ERR_H
 #define HAWSER_BASE_ERR_H
 
@@ -11,7 +12,7 @@
     X(OK, 0, "ok")                                                                \
     X(NOMEM, -1, "out of memory")                                                 \
     X(LIMIT, -2, "a configured limit is reached: try again after the next event") \
-    X(STATE, -3, "not possible in this state")                                    \
+    X(WRONG_STATE, -3, "not possible in this state")                              \
     X(INVALID, -4, "malformed or out of range")                                   \
     X(AUTH, -5, "a signature, key or fingerprint does not match")                 \
     X(EXPIRED, -6, "outside its time of validity")                                \

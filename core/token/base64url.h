@@ -1,5 +1,5 @@
-/* base64url.h: RFC 4648 §5 without padding, as RFC 7515 §2 wants it. The decoder is strict: only the
- * alphabet, no padding, spare bits zero, so a text has one decoding and bytes have one text. */
+/* base64url.h: RFC 4648 §5 without padding, as RFC 7515 §2 wants it. The decoder is strict: only
+ * the alphabet, no padding, spare bits zero, so a text has one decoding and bytes have one text. */
 #ifndef HAWSER_TOKEN_BASE64URL_H
 #define HAWSER_TOKEN_BASE64URL_H
 

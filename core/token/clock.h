@@ -1,7 +1,7 @@
 /* clock.h: what time it is for a device that may have no clock of its own.
  *
- * A clock set by the outside (NTP, a battery) is trusted. Otherwise time is the largest time that was
- * verified so far, moved on with the monotonic clock. It only ever advances. A verified time sets a
+ * A clock set by the outside (NTP, a battery) is trusted. Otherwise time is the largest time that
+ * was verified so far, moved on with the monotonic clock. It only ever advances. A verified time sets a
  * clock that knew nothing; after that it moves it by at most TOKEN_CLOCK_STEP_S, and again only
  * after TOKEN_CLOCK_PACE_US, so one grant from a phone set to 2099 cannot make everyone's expire.
  * Being behind is harmless: an expired grant lives a little longer. */

@@ -1,5 +1,5 @@
-/* envelope.h: one signaling message: signed by its sender, then encrypted to its receiver. The broker
- * sees who receives it and how long it is, nothing else.
+/* envelope.h: one signaling message: signed by its sender, then encrypted to its receiver. The
+ * broker sees who receives it and how long it is, nothing else.
  *
  *     JWE to the receiver's X25519 key
  *       '- JWS by the sender's Ed25519 key, typ "hawser-msg", header with the public JWK
@@ -42,9 +42,8 @@ struct envelope {
     char from[ID_BYTES]; /* seal takes it from the key */
     char to[ID_BYTES];
     uint8_t sid[ENVELOPE_SID_BYTES]; /* the session's, chosen by the app at random */
-    size_t feature_count;
-    char features[ENVELOPE_FEATURES_MAX]
-                 [ENVELOPE_FEATURE_MAX]; /* excess and overlong: not listed */
+    size_t feature_count;            /* what does not fit the table is not listed */
+    char features[ENVELOPE_FEATURES_MAX][ENVELOPE_FEATURE_MAX];
     bool has_card;    /* seal: enclose the sender's card, as an offer and a pair request must */
     struct card card; /* open: the sender's; if !has_card, only id and ed25519 are filled */
     json_t *body;     /* an object; seal borrows it, open owns it until envelope_deinit() */

@@ -66,7 +66,7 @@ void pairing_init(struct pairing *p);
 /* A new secret; an earlier invite is void. */
 void pairing_start(struct pairing *p, usec now, const struct rng *rng);
 
-/* ERR_OK, ERR_AUTH (one try less), ERR_LIMIT (that was the last one), ERR_EXPIRED, ERR_STATE (none
+/* ERR_OK, ERR_AUTH (one try less), ERR_LIMIT (that was the last one), ERR_EXPIRED, ERR_WRONG_STATE (none
  * is open, or another app has won), ERR_CRYPTO. */
 int pairing_check(struct pairing *p, usec now, const struct pairing_claim *claim,
                   const uint8_t proof[INVITE_PROOF_BYTES]);

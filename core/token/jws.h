@@ -1,6 +1,6 @@
 /* jws.h: signed texts: RFC 7515 compact serialization, "alg":"EdDSA" with Ed25519 (RFC 8037) and
- * nothing else. A header holds only alg, typ, jwk, kid and cty; any other member is refused, "crit"
- * with it (RFC 7515 §4.1.11). typ says what the text is, so one kind can never pass for another. */
+ * nothing else. A header holds alg, typ and jwk; any other member is refused, "crit" with it
+ * (RFC 7515 §4.1.11). typ says what the text is, so one kind can never pass for another. */
 #ifndef HAWSER_TOKEN_JWS_H
 #define HAWSER_TOKEN_JWS_H
 

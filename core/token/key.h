@@ -33,15 +33,15 @@ const char *key_id(const struct key *k);        /* canonical; lives as long as k
 const uint8_t *key_public(const struct key *k); /* Ed25519, ID_PUBLIC_BYTES */
 const uint8_t *key_x25519(const struct key *k); /* public, ID_PUBLIC_BYTES */
 
-/* Ed25519 signature. ERR_NOMEM, ERR_CRYPTO. */
+/* Ed25519 signature. ERR_CRYPTO. */
 #define KEY_SIGNATURE_BYTES 64
 int key_sign(const struct key *k, struct bytes data, uint8_t out[KEY_SIGNATURE_BYTES]);
 
-/* ERR_OK, ERR_AUTH, ERR_NOMEM. */
+/* ERR_OK, ERR_AUTH, ERR_CRYPTO. */
 int key_verify(const uint8_t ed25519[ID_PUBLIC_BYTES], struct bytes data,
                const uint8_t signature[KEY_SIGNATURE_BYTES]);
 
-/* X25519. ERR_AUTH if the peer's key is of small order (RFC 7748 §6.1), ERR_NOMEM. */
+/* X25519. ERR_AUTH if the peer's key is of small order (RFC 7748 §6.1), ERR_CRYPTO. */
 int key_agree(const struct key *k, const uint8_t peer_x25519[ID_PUBLIC_BYTES], uint8_t out[32]);
 
 #endif

@@ -1,5 +1,5 @@
 /* replay.h: the messages seen lately, so that a repeated one costs one look-up. Bounded: when full,
- * the oldest is forgotten. Only what has been verified belongs in it, otherwise anybody could fill it. */
+ * the oldest is forgotten. Only what has been verified belongs in it, or anybody could fill it. */
 #ifndef HAWSER_TOKEN_REPLAY_H
 #define HAWSER_TOKEN_REPLAY_H
 
