@@ -86,6 +86,9 @@ bool ice_is_controlling(const struct ice *a); /* may change by role conflict */
  * interfaces and families (RFC 8445 §5.1.2.2). ERR_LIMIT, ERR_INVALID (unusable address). */
 int ice_add_host(struct ice *a, usec now, const struct addr *base, uint16_t preference);
 
+/* Copies the local candidates found so far, at most `max`, and returns how many. */
+size_t ice_get_local(const struct ice *a, struct ice_candidate *out, size_t max);
+
 /* Asks this server from every host base of its family. ERR_LIMIT. */
 int ice_add_stun_server(struct ice *a, usec now, const struct addr *server);
 
