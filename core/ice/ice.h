@@ -36,7 +36,7 @@ struct ice_candidate {
 /* RFC 8839 §5.1, without "a=": "candidate:1 1 udp 2130706431 192.0.2.1 4000 typ host". */
 int ice_candidate_encode(const struct ice_candidate *c, char out[ICE_CANDIDATE_TEXT_MAX]);
 
-/* ERR_INVALID: malformed. ERR_STATE: well formed but not for us (TCP, component 2, a .local or
+/* ERR_INVALID: malformed. ERR_WRONG_STATE: well formed but not for us (TCP, component 2, a .local or
  * other name): ignore it. "a=" and "candidate:" in front may be missing. */
 int ice_candidate_decode(struct ice_candidate *out, const char *line);
 

@@ -1,0 +1,37 @@
+/* wire.h: the numbers of STUN (RFC 8489) and of its use by ICE (RFC 8445) and TURN (RFC 8656). */
+#ifndef HAWSER_STUN_WIRE_H
+#define HAWSER_STUN_WIRE_H
+
+#define STUN_HEADER_BYTES      20
+#define STUN_ATTR_HEADER_BYTES 4
+#define STUN_MAGIC_COOKIE      0x2112a442u
+#define STUN_SHA1_BYTES        20
+#define STUN_SHA256_BYTES_MIN  16 /* RFC 8489 §14.6: may be truncated, in steps of 4 */
+#define STUN_SHA256_BYTES_MAX  32
+#define STUN_CRC_XOR           0x5354554eu /* RFC 8489 §14.7: "STUN" */
+
+#define STUN_FAMILY_IPV4 1
+#define STUN_FAMILY_IPV6 2
+
+/* Attributes below this must be understood (RFC 8489 §14). */
+#define STUN_OPTIONAL_FROM 0x8000
+
+enum stun_attr {
+    STUN_ATTR_MAPPED_ADDRESS = 0x0001,
+    STUN_ATTR_USERNAME = 0x0006,
+    STUN_ATTR_INTEGRITY = 0x0008,
+    STUN_ATTR_ERROR_CODE = 0x0009,
+    STUN_ATTR_UNKNOWN = 0x000a,
+    STUN_ATTR_REALM = 0x0014,
+    STUN_ATTR_NONCE = 0x0015,
+    STUN_ATTR_INTEGRITY_SHA256 = 0x001c,
+    STUN_ATTR_XOR_MAPPED_ADDRESS = 0x0020,
+    STUN_ATTR_PRIORITY = 0x0024,
+    STUN_ATTR_USE_CANDIDATE = 0x0025,
+    STUN_ATTR_SOFTWARE = 0x8022,
+    STUN_ATTR_FINGERPRINT = 0x8028,
+    STUN_ATTR_ICE_CONTROLLED = 0x8029,
+    STUN_ATTR_ICE_CONTROLLING = 0x802a
+};
+
+#endif
