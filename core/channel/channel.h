@@ -57,7 +57,7 @@ size_t channel_send(struct channel_set *c, usec now, unsigned channel, struct by
 struct bytes channel_peek(struct channel_set *c, usec now, unsigned channel);
 void channel_consume(struct channel_set *c, usec now, unsigned channel, size_t len);
 
-/* Tells a hawser why this side closes. ERR_LIMIT, ERR_STATE. */
+/* Tells a hawser why this side closes. ERR_LIMIT, ERR_WRONG_STATE. */
 int channel_send_close(struct channel_set *c, usec now, unsigned reason);
 
 #endif

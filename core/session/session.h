@@ -106,7 +106,7 @@ void session_end_local(struct session *s, usec now);
 /* What is known of this side now. An answerer needs the remote description first (its setup). */
 void session_get_local(const struct session *s, struct session_description *out);
 
-/* Once. ERR_STATE if repeated; ERR_INVALID: setup does not fit, credentials malformed; ERR_NOMEM. */
+/* Once. ERR_WRONG_STATE if repeated; ERR_INVALID: setup does not fit, credentials malformed; ERR_NOMEM. */
 int session_set_remote(struct session *s, usec now, const struct session_description *d);
 int session_add_remote(struct session *s, usec now, const struct ice_candidate *c);
 void session_end_remote(struct session *s, usec now);

@@ -1,0 +1,149 @@
+/* close.c: how a session ends, and the deadlines that end it. */
+#include "core/session/internal.h"
+
+/* The reason of a device that saw no application data for too long (docs/codes.md, -108). */
+#define REASON_ZOMBIE 8
+
+void session_finish(struct session *s, enum session_end end, usec now)
+{
+    if (s->state == SESSION_CLOSED)
+        return;
+    if (s->end == SESSION_END_NONE)
+        s->end = end;
+    if (s->sctp && s->has_path && dtls_is_up(s->dtls)) {
+        sctp_abort(s->sctp, now, "closed"); /* harmless where it has ended */
+        dtls_close(s->dtls);
+    }
+    session_enter(s, SESSION_CLOSED, now);
+}
+
+/* The peer's last data must not meet a closed window: who closes reads no more. */
+static void discard_unread(struct session *s, usec now)
+{
+    struct bytes unread;
+
+    for (unsigned i = 0; i < CHANNEL_COUNT; i++)
+        while ((unread = channel_peek(&s->channels, now, i)).len)
+            channel_consume(&s->channels, now, i, unread.len);
+}
+
+static void close_with(struct session *s, usec now, enum session_end end, unsigned reason)
+{
+    if (s->state != SESSION_OPEN) {
+        session_finish(s, end, now);
+        return;
+    }
+    s->end = end;
+    if (s->peer_is_hawser)
+        (void)channel_send_close(&s->channels, now, reason); /* without room: an unexplained end */
+    session_enter(s, SESSION_CLOSING, now);
+    discard_unread(s, now);
+    sctp_shutdown(s->sctp, now);
+    session_pump(s, now);
+}
+
+void session_close(struct session *s, usec now, unsigned reason)
+{
+    if (s->state != SESSION_CLOSING && s->state != SESSION_CLOSED)
+        close_with(s, now, SESSION_END_LOCAL, reason);
+}
+
+/* The peer has said why; its shutdown follows what it still had to deliver. */
+static void on_peer_close(struct session *s, unsigned reason)
+{
+    s->peer_closed = true;
+    s->peer_reason = reason;
+    if (s->state == SESSION_OPEN) {
+        s->end = SESSION_END_PEER_REASON;
+        session_enter(s, SESSION_CLOSING, s->heard_at);
+    }
+}
+
+static usec dead_at(const struct session *s)
+{
+    struct ice_path path;
+    usec heard = s->heard_at;
+
+    if (s->open_at == USEC_NEVER || s->state == SESSION_CLOSED)
+        return USEC_NEVER;
+    if (ice_selected(s->ice, &path))
+        heard = usec_max(heard, path.heard_at);
+    return heard + s->cfg.dead_us;
+}
+
+static usec zombie_at(const struct session *s)
+{
+    return s->state == SESSION_OPEN ? usec_after(s->app_at, s->cfg.zombie_us) : USEC_NEVER;
+}
+
+usec session_deadline(const struct session *s)
+{
+    return usec_min(usec_min(s->half_open_at, s->flush_at), usec_min(dead_at(s), zombie_at(s)));
+}
+
+void session_check_deadlines(struct session *s, usec now)
+{
+    if (now >= s->half_open_at)
+        session_finish(s, SESSION_END_HALF_OPEN, now);
+    else if (now >= dead_at(s))
+        session_finish(s, SESSION_END_LOST, now);
+    else if (now >= s->flush_at)
+        session_finish(s, SESSION_END_LOCAL, now);
+    else if (now >= zombie_at(s))
+        close_with(s, now, SESSION_END_ZOMBIE, REASON_ZOMBIE);
+}
+
+usec session_next_timeout(const struct session *s)
+{
+    usec at = session_deadline(s);
+
+    if (s->state == SESSION_CLOSED)
+        return USEC_NEVER;
+    at = usec_min(at, ice_next_timeout(s->ice));
+    if (s->dtls)
+        at = usec_min(at, usec_min(dtls_next_timeout(s->dtls), sctp_next_timeout(s->sctp)));
+    return at;
+}
+
+static bool poll_channels(struct session *s, struct session_event *ev)
+{
+    struct channel_event channel;
+
+    while (s->sctp && channel_poll_event(&s->channels, &channel)) {
+        ev->channel = channel.channel;
+        if (channel.type == CHANNEL_EVENT_CLOSE) {
+            on_peer_close(s, channel.reason);
+        } else if (channel.type == CHANNEL_EVENT_READABLE) {
+            if (s->state != SESSION_CLOSING || s->end == SESSION_END_PEER_REASON) {
+                ev->type = SESSION_EVENT_READABLE;
+                return true;
+            }
+            discard_unread(s, s->heard_at);
+        } else if (s->state == SESSION_OPEN) {
+            ev->type = SESSION_EVENT_WRITABLE;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool session_poll_event(struct session *s, struct session_event *ev)
+{
+    *ev = (struct session_event){ 0 };
+    if (session_poll_ice(s, ev))
+        return true;
+    if (s->open_due) {
+        s->open_due = false;
+        ev->type = SESSION_EVENT_OPEN;
+        return true;
+    }
+    if (poll_channels(s, ev))
+        return true;
+    if (!s->closed_due)
+        return false;
+    s->closed_due = false;
+    ev->type = SESSION_EVENT_CLOSED;
+    ev->end = s->end;
+    ev->reason = s->peer_reason;
+    return true;
+}

@@ -1,0 +1,183 @@
+/* description.c: an offer or answer as JSON.
+ *
+ *     {"ufrag":"…","pwd":"…","fingerprint":"sha-256 AB:CD:…","setup":"actpass|active|passive",
+ *      "candidates":["candidate:1 1 udp …",…],"options":["trickle","hawser1"]} */
+#include <jansson.h>
+#include <stdio.h>
+
+#include "core/session/session.h"
+
+#define OPTION_TRICKLE "trickle" /* RFC 8839 §5.7 */
+#define OPTION_HAWSER  "hawser1"
+
+static const char *const setups[] = {
+    [SESSION_ACTPASS] = "actpass",
+    [SESSION_ACTIVE] = "active",
+    [SESSION_PASSIVE] = "passive",
+};
+
+#define FINGERPRINT_PREFIX "sha-256 "
+#define FINGERPRINT_TEXT   (sizeof FINGERPRINT_PREFIX - 1 + 3 * DTLS_FINGERPRINT_BYTES)
+
+static void fingerprint_encode(const uint8_t in[DTLS_FINGERPRINT_BYTES], char *out)
+{
+    size_t len = (size_t)snprintf(out, FINGERPRINT_TEXT, "%s", FINGERPRINT_PREFIX);
+
+    for (size_t i = 0; i < DTLS_FINGERPRINT_BYTES; i++)
+        len += (size_t)snprintf(out + len, FINGERPRINT_TEXT - len, "%s%02X", i ? ":" : "", in[i]);
+}
+
+static int hex_digit(char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c) : NULL;
+
+    return at ? (int)(at - digits) : -1;
+}
+
+static bool fingerprint_decode(uint8_t out[DTLS_FINGERPRINT_BYTES], const char *text)
+{
+    if (strlen(text) != FINGERPRINT_TEXT - 1 ||
+        memcmp(text, FINGERPRINT_PREFIX, sizeof FINGERPRINT_PREFIX - 1) != 0)
+        return false;
+    text += sizeof FINGERPRINT_PREFIX - 1;
+    for (size_t i = 0; i < DTLS_FINGERPRINT_BYTES; i++, text += 3) {
+        int high = hex_digit(text[0]), low = hex_digit(text[1]);
+
+        if (high < 0 || low < 0 || text[2] != (i + 1 < DTLS_FINGERPRINT_BYTES ? ':' : '\0'))
+            return false;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
+static json_t *candidates_encode(const struct session_description *d)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; list && i < d->candidate_count; i++) {
+        char line[ICE_CANDIDATE_TEXT_MAX];
+
+        if (ice_candidate_encode(&d->candidates[i], line) ||
+            json_array_append_new(list, json_string(line))) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *options_encode(const struct session_description *d)
+{
+    json_t *list = json_array();
+    bool ok = list != NULL;
+
+    if (ok && d->is_trickle)
+        ok = json_array_append_new(list, json_string(OPTION_TRICKLE)) == 0;
+    if (ok && d->is_hawser)
+        ok = json_array_append_new(list, json_string(OPTION_HAWSER)) == 0;
+    if (ok)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
+int session_description_encode(const struct session_description *d, char **json)
+{
+    char fingerprint[FINGERPRINT_TEXT];
+    json_t *candidates = candidates_encode(d), *options = options_encode(d), *root = NULL;
+
+    fingerprint_encode(d->fingerprint, fingerprint);
+    *json = NULL;
+    if (candidates && options)
+        root = json_pack("{s:s, s:s, s:s, s:s, s:O, s:O}", "ufrag", d->ufrag, "pwd", d->pwd,
+                         "fingerprint", fingerprint, "setup", setups[d->setup], "candidates",
+                         candidates, "options", options);
+    if (root)
+        *json = json_dumps(root, JSON_COMPACT);
+    json_decref(root);
+    json_decref(candidates);
+    json_decref(options);
+    return *json ? ERR_OK : ERR_NOMEM;
+}
+
+static bool string_decode(char *out, size_t cap, const char *text)
+{
+    size_t len = strlen(text);
+
+    if (len >= cap)
+        return false;
+    memcpy(out, text, len + 1);
+    return true;
+}
+
+static bool setup_decode(enum session_setup *out, const char *text)
+{
+    for (size_t i = 0; i < COUNT(setups); i++) {
+        if (strcmp(text, setups[i]) == 0) {
+            *out = (enum session_setup)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* More candidates than the table holds are left out, as the agent would refuse them anyway. */
+static bool candidates_decode(struct session_description *out, const json_t *list)
+{
+    size_t i;
+    json_t *line;
+
+    json_array_foreach(list, i, line)
+    {
+        if (!json_is_string(line))
+            return false;
+        if (out->candidate_count == ICE_CANDIDATES_MAX)
+            return true;
+        int err =
+            ice_candidate_decode(&out->candidates[out->candidate_count], json_string_value(line));
+
+        if (err && err != ERR_WRONG_STATE)
+            return false;
+        out->candidate_count += err == ERR_OK;
+    }
+    return true;
+}
+
+static bool options_decode(struct session_description *out, const json_t *list)
+{
+    size_t i;
+    json_t *option;
+
+    json_array_foreach(list, i, option)
+    {
+        const char *text = json_string_value(option);
+
+        if (!text)
+            return false;
+        out->is_trickle |= strcmp(text, OPTION_TRICKLE) == 0;
+        out->is_hawser |= strcmp(text, OPTION_HAWSER) == 0;
+    }
+    return true;
+}
+
+int session_description_decode(struct session_description *out, const char *json, size_t len)
+{
+    const char *ufrag, *pwd, *fingerprint, *setup;
+    json_t *candidates, *options = NULL,
+                        *root = json_loadb(json, len, JSON_REJECT_DUPLICATES, NULL);
+    bool ok = false;
+
+    memset(out, 0, sizeof *out);
+    if (!json_unpack(root, "{s:s, s:s, s:s, s:s, s:o, s?o}", "ufrag", &ufrag, "pwd", &pwd,
+                     "fingerprint", &fingerprint, "setup", &setup, "candidates", &candidates,
+                     "options", &options))
+        ok = json_is_array(candidates) && (!options || json_is_array(options)) &&
+             string_decode(out->ufrag, sizeof out->ufrag, ufrag) &&
+             string_decode(out->pwd, sizeof out->pwd, pwd) &&
+             fingerprint_decode(out->fingerprint, fingerprint) &&
+             setup_decode(&out->setup, setup) && candidates_decode(out, candidates) &&
+             options_decode(out, options);
+    json_decref(root);
+    return ok ? ERR_OK : ERR_INVALID;
+}
