@@ -14,9 +14,10 @@
 #include "core/base/rng.h"
 #include "core/base/usec.h"
 
-#define DTLS_FINGERPRINT_BYTES 32 /* SHA-256 */
-#define DTLS_HEAD              21 /* record header 13 + explicit nonce 8: room before a packet */
-#define DTLS_TAIL              16 /* AEAD tag: room behind it */
+#define DTLS_FINGERPRINT_BYTES 32   /* SHA-256 */
+#define DTLS_HEAD              21   /* record header 13 + explicit nonce 8: room before a packet */
+#define DTLS_TAIL              16   /* AEAD tag: room behind it */
+#define DTLS_DATAGRAM_MAX      2048 /* longer ones are dropped, sealed data included */
 
 /* A certificate with its private key (ECDSA P-256, self-signed). May serve many associations. */
 struct dtls_identity;
@@ -81,7 +82,8 @@ usec dtls_next_timeout(const struct dtls *d);
 bool dtls_poll_data(struct dtls *d, struct bytes *packet);
 
 /* Seals every packet of the run where it lies. The run was filled with head = DTLS_HEAD and
- * tail = DTLS_TAIL. ERR_STATE before UP, ERR_CRYPTO. */
+ * tail = DTLS_TAIL; its datagrams, and so `segment`, may come out 8 bytes shorter. ERR_WRONG_STATE
+ * before UP; ERR_CRYPTO, after which the run must not be sent. */
 int dtls_seal(struct dtls *d, struct out *run);
 
 /* Queues close_notify for poll_output. Harmless when not UP. */

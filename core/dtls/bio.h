@@ -1,0 +1,44 @@
+/* bio.h: the two ends of an SSL object as datagrams in memory.
+ *
+ * Reading gives the datagram offered by dtls_bio_offer() once and then asks to retry. Writing
+ * queues a datagram, or, while a sink is set, hands application records to it. The BIO also holds
+ * OpenSSL's retransmission timer still: see dtls_bio_expire(). */
+#ifndef HAWSER_DTLS_BIO_H
+#define HAWSER_DTLS_BIO_H
+
+#include "core/base/bytes.h"
+#include "core/dtls/queue.h"
+
+#include <openssl/bio.h>
+
+/* The longest flight is five messages of a few fragments each. */
+#define DTLS_BIO_DATAGRAMS_MAX 32
+
+struct timeval;
+
+struct dtls_bio {
+    BIO *bio;                /* the SSL object's, for reading and writing */
+    struct bytes input;      /* borrowed; empty once it was read */
+    struct dtls_queue out;   /* what waits to be sent */
+    struct wr *sink;         /* where application records go instead */
+    struct timeval *timer;   /* OpenSSL's deadline while it waits for an answer, or NULL */
+    uint64_t flights;        /* how often the timer went from stopped to running */
+    uint64_t datagrams_sent; /* all writes but those to the sink */
+};
+
+BIO_METHOD *dtls_bio_method_new(void);
+
+/* False when the heap is exhausted. The BIO belongs to io until an SSL object takes it over. */
+bool dtls_bio_init(struct dtls_bio *io, const BIO_METHOD *method);
+void dtls_bio_deinit(struct dtls_bio *io);
+
+/* Lends a datagram to the next read. */
+void dtls_bio_offer(struct dtls_bio *io, struct bytes dgram);
+
+/* Takes back what was not read. */
+void dtls_bio_retract(struct dtls_bio *io);
+
+/* Makes OpenSSL's timer look expired until it is next started. */
+void dtls_bio_expire(struct dtls_bio *io);
+
+#endif
