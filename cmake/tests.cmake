@@ -5,7 +5,7 @@
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 
 # Objects, not an archive: every test gets the allocation wrappers, asked for or not.
-file(GLOB SUPPORT_SOURCES CONFIGURE_DEPENDS tests/support/*.c)
+file(GLOB SUPPORT_SOURCES CONFIGURE_DEPENDS tests/support/*.c tests/net/model/*.c)
 add_library(test-support OBJECT ${SUPPORT_SOURCES})
 target_link_libraries(test-support PUBLIC core PkgConfig::CMOCKA)
 target_link_options(test-support INTERFACE
