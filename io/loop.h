@@ -57,6 +57,10 @@ void io_loop_release(struct io_loop *loop);
 /* The libuv loop, as void * to keep uv.h out of here: for the other files of io/. */
 void *io_loop_uv(struct io_loop *loop);
 
+/* The buffer that the loop's sockets share, zeroed and made on the first call; for io/udp.c, which
+ * always asks for the same length. NULL: no memory. */
+void *io_loop_scratch(struct io_loop *loop, size_t len);
+
 /* One deadline. Setting it again only moves it in a heap: no system call, no allocation. */
 struct io_timer {
     struct io_loop *loop;

@@ -1,0 +1,15 @@
+/* thread.h: threads that belong to this library. They block every signal, so that the program's
+ * handlers run on the program's threads, and so that a write to a dead connection is EPIPE and not
+ * SIGPIPE. */
+#ifndef HAWSER_IO_THREAD_H
+#define HAWSER_IO_THREAD_H
+
+#include <pthread.h>
+
+/* name shows in debuggers, at most 15 characters. ERR_LIMIT. */
+int thread_start(pthread_t *out, void *(*main)(void *ctx), void *ctx, const char *name);
+
+/* Makes this thread's name look-ups give up after a few seconds instead of half a minute. */
+void thread_limit_resolver(void);
+
+#endif
