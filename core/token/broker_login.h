@@ -1,6 +1,6 @@
 /* broker_login.h: the password for the broker: a compact JWS (typ "hawser-login", header with the
- * public JWK) over {"aud": broker's name, "iat": s}. The user name and the MQTT client ID are the ID.
- * It proves the key to this broker, at this time: another broker cannot use it. */
+ * public JWK) over {"aud": broker's name, "iat": s}. User name and MQTT client ID are the ID. It
+ * proves the key to this broker, at this time: another broker cannot use it. */
 #ifndef HAWSER_TOKEN_BROKER_LOGIN_H
 #define HAWSER_TOKEN_BROKER_LOGIN_H
 

@@ -58,7 +58,7 @@ bool envelope_has_feature(const struct envelope *e, const char *feature);
 int envelope_seal(const struct key *sender, const uint8_t to_x25519[ID_PUBLIC_BYTES],
                   const struct rng *rng, const struct envelope *e, char **text);
 
-/* Decrypts, verifies, checks that it is for this key and that `from` is the signer's ID. Time is not
+/* Decrypts, verifies, checks that it is for this key and `from` is the signer's ID. Time is not
  * looked at. ERR_INVALID, ERR_AUTH, ERR_NOMEM; *out needs no deinit then, nor is deinit wrong. */
 int envelope_open(const struct key *receiver, struct bytes text, struct envelope *out);
 void envelope_deinit(struct envelope *e); /* of one that envelope_open() filled */

@@ -3,7 +3,7 @@
  *     {"iss": issuer's ID, "sub": device's ID, "cnf":{"jwk": holder's Ed25519 key},
  *      "ch":[channels], "role":"owner"|"user"|"guest", "iat":s, "exp":s}
  *
- * The first is signed by the device itself, or by an issuer the device was told to trust; each other
+ * The first is signed by the device itself or by an issuer the device was told to trust; each other
  * by the holder of the one before, who must be an owner. Each stays within its parent: no channel,
  * role or expiry that the parent lacks. Without "exp" a grant does not expire; only an owner's may.
  * Expiry has TOKEN_SKEW_S of tolerance. iat is never a reason to refuse, and an owner's exp is
@@ -20,7 +20,6 @@
 #define GRANT_TEXT_MAX     1536 /* of each */
 #define GRANT_CHANNELS_ALL 0xff /* bit i: channel i */
 #define GRANT_NEVER        INT64_MAX
-#define TOKEN_SKEW_S       300
 
 enum grant_role { GRANT_GUEST, GRANT_USER, GRANT_OWNER, GRANT_ROLES }; /* higher may more */
 

@@ -1,6 +1,6 @@
 /* id.h: the ID of an installation, which is a digest of its key.
  *
- *     hw1 | 26 characters: the first 130 bits of SHA-256(raw Ed25519 public key) | 2 check characters
+ *     hw1 | 26 characters: first 130 bits of SHA-256(raw Ed25519 public key) | 2 check characters
  *
  * The alphabet is that of RFC 4648 §6 in lower case. The check characters make the 28 a codeword of
  * the Reed-Solomon code over GF(32) with roots α and α² (x⁵ + x² + 1, length at most 31): distance
@@ -20,9 +20,9 @@
 #define ID_PUBLIC_BYTES 32 /* a raw Ed25519 or X25519 public key */
 
 enum id_kind {
-    ID_NONE, /* neither: mistyped, or something else */
-    ID_KEY,  /* a well-formed ID with the right check characters */
-    ID_ALIAS, /* a vendor's own ID, [A-Za-z0-9-]{6,32}, not beginning with hw1: the directory maps it */
+    ID_NONE,  /* neither: mistyped, or something else */
+    ID_KEY,   /* a well-formed ID with the right check characters */
+    ID_ALIAS, /* a vendor's own ID, [A-Za-z0-9-]{6,32}, not beginning with hw1 */
 };
 
 enum id_kind id_kind_of(const char *text);

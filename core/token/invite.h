@@ -3,8 +3,8 @@
  *     hawser:<ID>/<base64url of: u8 version 1 | Ed25519 32 | X25519 32 | secret 16 | u32 expiry |
  *                                broker URL, 0 … 120 bytes>
  *
- * A wrong X25519 key in it could not pass for the device (what comes back is signed by the ID's key)
- * nor learn the secret (what is sent is only a proof), so the line needs no signature. The app sends
+ * A wrong X25519 key could neither pass for the device (what comes back is signed by the ID's key)
+ * nor learn the secret (only a proof is sent): the line needs no signature. The app sends
  * ENVELOPE_PAIR {"proof": base64url, "name"?: …} with its card; the device answers ENVELOPE_PAIRED
  * {"grant":[…]} with its own, or ENVELOPE_REFUSE.
  *
@@ -66,8 +66,8 @@ void pairing_init(struct pairing *p);
 /* A new secret; an earlier invite is void. */
 void pairing_start(struct pairing *p, usec now, const struct rng *rng);
 
-/* ERR_OK, ERR_AUTH (one try less), ERR_LIMIT (that was the last one), ERR_EXPIRED, ERR_WRONG_STATE (none
- * is open, or another app has won), ERR_CRYPTO. */
+/* ERR_OK, ERR_AUTH (one try less), ERR_LIMIT (that was the last one), ERR_EXPIRED,
+ * ERR_WRONG_STATE (none is open, or another app has won), ERR_CRYPTO. */
 int pairing_check(struct pairing *p, usec now, const struct pairing_claim *claim,
                   const uint8_t proof[INVITE_PROOF_BYTES]);
 void pairing_deinit(struct pairing *p); /* closes and wipes */

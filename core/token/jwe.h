@@ -1,6 +1,7 @@
 /* jwe.h: sealed texts: RFC 7516 compact serialization, "alg":"ECDH-ES" over X25519 (RFC 8037 §3.2)
  * with a fresh ephemeral key each, "enc":"A256GCM", and nothing else. The header holds alg, enc,
- * epk and apv, no member more or less; apv is the receiver's X25519 key, so the derived key is bound to it. */
+ * epk and apv, no member more or less; apv is the receiver's X25519 key, to which it binds the
+ * derived key. */
 #ifndef HAWSER_TOKEN_JWE_H
 #define HAWSER_TOKEN_JWE_H
 
