@@ -98,9 +98,9 @@ static void send_close_notify(struct dtls *d)
 }
 
 /* Opens records of an association that is up, and sees whether the peer ended it with them. */
-static enum verdict open_records(struct dtls *d, struct bytes dgram, const struct dtls_scan *scan)
+static enum verdict open_records(struct dtls *d, const struct dtls_scan *scan)
 {
-    enum verdict verdict = dtls_record_open(&d->record, dgram, scan);
+    enum verdict verdict = dtls_record_open(&d->record, scan);
 
     if (d->record.state == DTLS_RECORD_CLOSED) {
         send_close_notify(d); /* RFC 5246 §7.2.1: the other side's is answered */
@@ -121,24 +121,23 @@ static void on_step(struct dtls *d, enum dtls_step step)
     } else if (step == DTLS_STEP_DONE) {
         enter(d, DTLS_UP);
         add_event(d, DTLS_EVENT_UP, DTLS_REASON_NONE);
-        (void)open_records(d, bytes_of(NULL, 0), &nothing);
+        (void)open_records(d, &nothing);
     }
 }
 
-static enum verdict hold(struct dtls *d, struct bytes dgram)
+static enum verdict hold(struct dtls *d, const struct dtls_scan *scan)
 {
-    return dtls_queue_add(&d->held, dgram) ? VERDICT_TAKEN : VERDICT_LIMIT;
+    return dtls_queue_add(&d->held, scan->whole) ? VERDICT_TAKEN : VERDICT_LIMIT;
 }
 
-static enum verdict on_flight(struct dtls *d, usec now, struct bytes dgram,
-                              const struct dtls_scan *scan)
+static enum verdict on_flight(struct dtls *d, usec now, const struct dtls_scan *scan)
 {
     if (scan->first_type == DTLS_CONTENT_DATA)
-        return hold(d, dgram); /* overtook the Finished */
+        return hold(d, scan); /* overtook the Finished */
     if (scan->sealed_count > SEALED_EARLY_MAX - d->sealed_early)
         return VERDICT_LIMIT;
     d->sealed_early += scan->sealed_count;
-    on_step(d, dtls_handshake_input(&d->handshake, now, dgram));
+    on_step(d, dtls_handshake_input(&d->handshake, now, scan->whole));
     return VERDICT_TAKEN;
 }
 
@@ -154,11 +153,11 @@ static enum verdict take(struct dtls *d, usec now, struct bytes dgram)
     if (!dtls_scan(dgram, &scan))
         return VERDICT_MALFORMED;
     if (d->state == DTLS_HANDSHAKE)
-        return on_flight(d, now, dgram, &scan);
+        return on_flight(d, now, &scan);
     if (d->state == DTLS_UP)
-        return open_records(d, dgram, &scan);
+        return open_records(d, &scan);
     if (d->state == DTLS_IDLE && d->role == DTLS_SERVER)
-        return hold(d, dgram);
+        return hold(d, &scan);
     return VERDICT_UNEXPECTED;
 }
 
@@ -176,7 +175,7 @@ static void replay_held(struct dtls *d, usec now)
     for (size_t left = d->held.count; left > 0; left--) {
         if (d->state == DTLS_HANDSHAKE && dtls_queue_get(&d->held, &dgram) &&
             dtls_scan(dgram, &scan) && scan.first_type != DTLS_CONTENT_DATA)
-            (void)on_flight(d, now, dgram, &scan);
+            (void)on_flight(d, now, &scan);
         dtls_queue_remove(&d->held);
     }
 }
@@ -239,7 +238,7 @@ bool dtls_poll_data(struct dtls *d, struct bytes *packet)
         if (d->state != DTLS_UP || !dtls_queue_get(&d->held, &dgram))
             return false;
         if (dtls_scan(dgram, &scan))
-            (void)open_records(d, dgram, &scan);
+            (void)open_records(d, &scan);
         dtls_queue_remove(&d->held);
     }
     return true;

@@ -10,6 +10,7 @@
 #define LENGTH_BYTES 2  /* before each packet in rx; a record's overhead is more than that */
 #define WINDOW       64 /* OpenSSL's replay window */
 
+/* Counts one record in, if it is whole and what we know. */
 static bool scan_record(struct rd *r, struct dtls_scan *scan)
 {
     uint8_t type = rd_u8(r);
@@ -17,15 +18,17 @@ static bool scan_record(struct rd *r, struct dtls_scan *scan)
     uint64_t sequence = rd_uint(r, 6);
 
     rd_skip(r, rd_u16(r));
+    if (!r->ok || (version != DTLS_VERSION_1_2 && version != DTLS_VERSION_1_0) ||
+        type < DTLS_CONTENT_CHANGE_CIPHER_SPEC || type > DTLS_CONTENT_DATA ||
+        (type == DTLS_CONTENT_DATA && epoch == 0))
+        return false;
     if (scan->count++ == 0) {
         scan->first_type = type;
         scan->epoch = epoch;
         scan->sequence = sequence;
     }
     scan->sealed_count += epoch > 0;
-    return r->ok && (version == DTLS_VERSION_1_2 || version == DTLS_VERSION_1_0) &&
-           type >= DTLS_CONTENT_CHANGE_CIPHER_SPEC && type <= DTLS_CONTENT_DATA &&
-           (type != DTLS_CONTENT_DATA || epoch > 0);
+    return true;
 }
 
 bool dtls_scan(struct bytes dgram, struct dtls_scan *scan)
@@ -33,11 +36,9 @@ bool dtls_scan(struct bytes dgram, struct dtls_scan *scan)
     struct rd r = rd_of(dgram);
 
     *scan = (struct dtls_scan){ 0 };
-    do {
-        if (!scan_record(&r, scan))
-            return false;
-    } while (rd_left(&r));
-    return true;
+    while (rd_left(&r) && scan_record(&r, scan))
+        scan->whole = bytes_of(dgram.data, (size_t)(r.p - dgram.data));
+    return scan->count > 0;
 }
 
 void dtls_record_init(struct dtls_record *r, SSL *ssl, struct dtls_bio *io)
@@ -91,19 +92,18 @@ static bool read_packet(struct dtls_record *r)
     return false;
 }
 
-enum verdict dtls_record_open(struct dtls_record *r, struct bytes dgram,
-                              const struct dtls_scan *scan)
+enum verdict dtls_record_open(struct dtls_record *r, const struct dtls_scan *scan)
 {
     uint64_t sent_before = r->io->datagrams_sent;
     size_t len_before;
 
     if (r->rx_at == r->rx_len)
         r->rx_at = r->rx_len = 0;
-    if (dgram.len > sizeof r->rx - r->rx_len)
+    if (scan->whole.len > sizeof r->rx - r->rx_len)
         return VERDICT_LIMIT;
     len_before = r->rx_len;
     ERR_clear_error();
-    dtls_bio_offer(r->io, dgram);
+    dtls_bio_offer(r->io, scan->whole);
     while (read_packet(r))
         continue;
     dtls_bio_retract(r->io);

@@ -12,6 +12,7 @@
 
 /* What the headers of a datagram's records say, before anything is opened. */
 struct dtls_scan {
+    struct bytes whole;  /* the datagram up to the first record that is cut short or unknown */
     size_t count;        /* of records */
     size_t sealed_count; /* of those, in an epoch above 0 */
     uint8_t first_type;  /* enum dtls_content */
@@ -19,7 +20,8 @@ struct dtls_scan {
     uint64_t sequence;
 };
 
-/* False unless the datagram is whole records of DTLS 1.0 or 1.2 and no data is in the clear. */
+/* False unless the datagram begins with a whole record of DTLS 1.0 or 1.2; data in the clear counts
+ * as unknown. aiortc cuts a flight into 1500 bytes wherever that falls, so the rest may be amiss. */
 bool dtls_scan(struct bytes dgram, struct dtls_scan *scan);
 
 enum dtls_record_state { DTLS_RECORD_OPEN, DTLS_RECORD_CLOSED, DTLS_RECORD_ALERT };
@@ -40,8 +42,7 @@ void dtls_record_deinit(struct dtls_record *r);
 
 /* Opens every record of a scanned datagram. An empty one: what came together with the handshake's
  * last flight. VERDICT_LIMIT while packets of earlier datagrams are in the way. */
-enum verdict dtls_record_open(struct dtls_record *r, struct bytes dgram,
-                              const struct dtls_scan *scan);
+enum verdict dtls_record_open(struct dtls_record *r, const struct dtls_scan *scan);
 
 /* The next packet, valid until the next call. False when there is none. */
 bool dtls_record_next(struct dtls_record *r, struct bytes *packet);
