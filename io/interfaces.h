@@ -1,7 +1,7 @@
 /* interfaces.h: which addresses of this host are worth offering to a peer. [any thread]
  *
- * Left out: interfaces that are down, IPv6 addresses still tentative or already deprecated, forms
- * RFC 8445 §5.1.1.1 forbids, and stable IPv6 addresses beside a temporary one of the same prefix. */
+ * Left out: interfaces that are down, IPv6 addresses still tentative or already deprecated, those
+ * that RFC 8445 §5.1.1.1 forbids, and stable IPv6 ones beside a temporary one of their prefix. */
 #ifndef HAWSER_IO_INTERFACES_H
 #define HAWSER_IO_INTERFACES_H
 

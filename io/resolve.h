@@ -11,8 +11,8 @@
 struct resolve;
 
 /* err is ERR_OK with 1…RESOLVE_ADDRS_MAX addresses in the system's order of preference (RFC 6724),
- * or ERR_WRONG_STATE with none and a text for people: no such name, no resolver. The request is gone
- * when this is called. */
+ * or ERR_WRONG_STATE with none and a text for people: no such name, no resolver. The request is
+ * gone when this is called. */
 typedef void resolve_fn(void *ctx, int err, const struct addr *addrs, size_t count,
                         const char *why);
 

@@ -17,8 +17,8 @@ enum signaling_result {
 };
 
 enum signaling_state {
-    SIGNALING_CONNECTING,
-    SIGNALING_ONLINE,  /* messages for us arrive */
+    SIGNALING_CONNECTING, /* told once, at first */
+    SIGNALING_ONLINE,     /* messages for us arrive */
     SIGNALING_DOWN,    /* no connection; detail says why; another attempt will follow by itself */
     SIGNALING_REFUSED, /* the server does not accept us; tried again, but slowly */
     SIGNALING_REPLACED /* another holder of our key took the ID; tried again, but slowly */

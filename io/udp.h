@@ -33,8 +33,9 @@ struct udp_counters {
 };
 
 /* Port 0 takes a free one: see udp_local(). Of IPv6 sockets only IPv6 comes (IPV6_V6ONLY). The
- * handler is copied. errno says more about ERR_WRONG_STATE (address in use), ERR_INVALID (not an address
- * of this host), ERR_AUTH (a port that needs privileges), ERR_LIMIT (descriptors), ERR_NOMEM. */
+ * handler is copied. errno says more about ERR_WRONG_STATE (address in use), ERR_INVALID (not an
+ * address of this host), ERR_AUTH (a port that needs privileges), ERR_LIMIT (descriptors) and
+ * ERR_NOMEM. */
 int udp_open(struct udp **out, struct io_loop *loop, const struct addr *bind,
              const struct udp_handler *h);
 
