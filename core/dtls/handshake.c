@@ -23,17 +23,17 @@ static size_t mtu_of(const struct dtls_config *cfg)
     return cfg->mtu < MTU_MIN ? MTU_MIN : cfg->mtu > MTU_MAX ? MTU_MAX : cfg->mtu;
 }
 
-static void set_up_ssl(struct dtls_handshake *h, const struct dtls_config *cfg)
+/* False when the heap is exhausted; the BIO is the SSL object's in any case. */
+static bool set_up_ssl(struct dtls_handshake *h, const struct dtls_config *cfg)
 {
     SSL_set_bio(h->ssl, h->io.bio, h->io.bio); /* takes the one reference over */
-    SSL_set_mtu(h->ssl, (long)mtu_of(cfg));
-    SSL_set_app_data(h->ssl, &h->peer);
-    /* Sizes the write buffer, so it is the record layer's limit, not a whole 16 KiB. */
-    SSL_set_max_send_fragment(h->ssl, DTLS_DATAGRAM_MAX);
     if (cfg->role == DTLS_CLIENT)
         SSL_set_connect_state(h->ssl);
     else
         SSL_set_accept_state(h->ssl);
+    /* The fragment sizes the write buffer: the record layer's limit, not a whole 16 KiB. */
+    return SSL_set_app_data(h->ssl, &h->peer) && SSL_set_mtu(h->ssl, (long)mtu_of(cfg)) &&
+           SSL_set_max_send_fragment(h->ssl, DTLS_DATAGRAM_MAX);
 }
 
 int dtls_handshake_init(struct dtls_handshake *h, const struct dtls_config *cfg)
@@ -45,12 +45,9 @@ int dtls_handshake_init(struct dtls_handshake *h, const struct dtls_config *cfg)
     if (!dtls_bio_init(&h->io, cfg->identity->bio_method))
         return ERR_NOMEM;
     h->ssl = SSL_new(cfg->identity->ctx);
-    if (!h->ssl) {
+    if (!h->ssl)
         BIO_free(h->io.bio);
-        return ERR_NOMEM;
-    }
-    set_up_ssl(h, cfg);
-    return ERR_OK;
+    return h->ssl && set_up_ssl(h, cfg) ? ERR_OK : ERR_NOMEM;
 }
 
 void dtls_handshake_deinit(struct dtls_handshake *h)
