@@ -1,0 +1,287 @@
+#include <assert.h>
+#include <stdlib.h>
+
+#include <openssl/crypto.h>
+
+#include "core/ice/agent.h"
+
+#define UFRAG_MADE 8
+#define PWD_MADE   24
+
+/* Row: from; bits: to. CHECKING to CHECKING never happens, a lost path leads back to it. */
+static const uint8_t may_become[ICE_STATES] = {
+    [ICE_NEW] = 1 << ICE_CHECKING,
+    [ICE_CHECKING] = 1 << ICE_CONNECTED | 1 << ICE_FAILED,
+    [ICE_CONNECTED] = 1 << ICE_CHECKING,
+    [ICE_FAILED] = 0,
+};
+
+void ice_enter(struct ice *a, enum ice_state to, usec now)
+{
+    assert(may_become[a->state] & 1 << to);
+    a->state = to;
+    a->fail_at = to == ICE_CHECKING ? now + a->cfg.fail_after_us : USEC_NEVER;
+}
+
+/* The pace is a bucket of ICE_BURST checks: pace_at is when it would be full again. */
+usec ice_pace_next(const struct ice *a)
+{
+    return a->pace_at - (ICE_BURST - 1) * a->cfg.pacing_us;
+}
+
+bool ice_pace_is_open(const struct ice *a, usec now)
+{
+    return now >= ice_pace_next(a);
+}
+
+void ice_pace_take(struct ice *a, usec now)
+{
+    a->pace_at = usec_max(a->pace_at, now) + a->cfg.pacing_us;
+}
+
+/* RFC 8839 §5.4: ice-char is a letter, a digit, + or /. */
+static bool is_ice_chars(const char *text, size_t len_min, size_t len_max)
+{
+    size_t len = 0;
+
+    for (; text[len] && len <= len_max; len++) {
+        char c = text[len];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '+' || c == '/'))
+            return false;
+    }
+    return len >= len_min && len <= len_max;
+}
+
+static bool is_credentials(const char *ufrag, const char *pwd)
+{
+    return is_ice_chars(ufrag, 4, ICE_UFRAG_MAX) && is_ice_chars(pwd, 22, ICE_PWD_MAX);
+}
+
+static char *given_or_made(const char *given, size_t made_len, const struct rng *rng)
+{
+    char *text;
+
+    if (given)
+        return strdup(given);
+    text = malloc(made_len + 1);
+    if (text)
+        rng_ice_chars(rng, text, made_len);
+    return text;
+}
+
+static usec or_default(usec given, usec otherwise)
+{
+    return given > 0 ? given : otherwise;
+}
+
+static void fill_config(struct ice_config *to, const struct ice_config *from)
+{
+    *to = (struct ice_config){
+        .controlling = from->controlling,
+        .pacing_us = or_default(from->pacing_us, 50 * MILLISECOND),
+        .check_rto_us = or_default(from->check_rto_us, 250 * MILLISECOND),
+        .fail_after_us = or_default(from->fail_after_us, 15 * SECOND),
+        .consent_interval_us = or_default(from->consent_interval_us, 5 * SECOND),
+        .consent_timeout_us = or_default(from->consent_timeout_us, 30 * SECOND),
+    };
+}
+
+int ice_new(struct ice **out, const struct ice_config *cfg, const struct rng *rng)
+{
+    struct ice *a;
+
+    *out = NULL;
+    if ((cfg->ufrag && !is_ice_chars(cfg->ufrag, 4, ICE_UFRAG_MAX)) ||
+        (cfg->pwd && !is_ice_chars(cfg->pwd, 22, ICE_PWD_MAX)))
+        return ERR_INVALID;
+    a = calloc(1, sizeof *a);
+    if (!a)
+        return ERR_NOMEM;
+    a->rng = rng; /* borrowed: must outlive a */
+    fill_config(&a->cfg, cfg);
+    a->is_controlling = cfg->controlling;
+    a->tie_breaker = rng_u64(rng);
+    a->selected = ICE_NONE;
+    a->fail_at = USEC_NEVER;
+    a->pace_at = INT64_MIN / 2;
+    a->ufrag = given_or_made(cfg->ufrag, UFRAG_MADE, rng);
+    a->pwd = given_or_made(cfg->pwd, PWD_MADE, rng);
+    if (!a->ufrag || !a->pwd) {
+        ice_free(a);
+        return ERR_NOMEM;
+    }
+    *out = a;
+    return ERR_OK;
+}
+
+static void free_secret(char *text)
+{
+    if (text)
+        OPENSSL_cleanse(text, strlen(text));
+    free(text);
+}
+
+void ice_free(struct ice *a)
+{
+    if (!a)
+        return;
+    free(a->ufrag);
+    free(a->remote_ufrag);
+    free_secret(a->pwd);
+    free_secret(a->remote_pwd);
+    free(a);
+}
+
+const char *ice_ufrag(const struct ice *a)
+{
+    return a->ufrag;
+}
+
+const char *ice_pwd(const struct ice *a)
+{
+    return a->pwd;
+}
+
+bool ice_is_controlling(const struct ice *a)
+{
+    return a->is_controlling;
+}
+
+const struct verdicts *ice_verdicts(const struct ice *a)
+{
+    return &a->verdicts;
+}
+
+int ice_set_remote(struct ice *a, usec now, const char *ufrag, const char *pwd)
+{
+    char *own_ufrag, *own_pwd;
+
+    if (!is_credentials(ufrag, pwd))
+        return ERR_INVALID;
+    if (a->remote_ufrag) /* the same again changes nothing */
+        return strcmp(ufrag, a->remote_ufrag) == 0 && strcmp(pwd, a->remote_pwd) == 0
+                   ? ERR_OK
+                   : ERR_WRONG_STATE;
+    own_ufrag = strdup(ufrag);
+    own_pwd = strdup(pwd);
+    if (!own_ufrag || !own_pwd) {
+        free(own_ufrag);
+        free_secret(own_pwd);
+        return ERR_NOMEM;
+    }
+    a->remote_ufrag = own_ufrag;
+    a->remote_pwd = own_pwd;
+    ice_enter(a, ICE_CHECKING, now);
+    ice_tick(a, now);
+    return ERR_OK;
+}
+
+void ice_end_local(struct ice *a, usec now)
+{
+    a->local_ended = true;
+    ice_tick(a, now);
+}
+
+void ice_end_remote(struct ice *a, usec now)
+{
+    a->remote_ended = true;
+    ice_tick(a, now);
+}
+
+/* Before giving up, a path that works but was never nominated is better than none. */
+static void on_no_time_left(struct ice *a, usec now)
+{
+    ice_drop_selected(a, now);
+    if (a->state == ICE_CONNECTED)
+        return;
+    ice_enter(a, ICE_FAILED, now);
+    a->news = ICE_NEWS_FAILED;
+}
+
+void ice_tick(struct ice *a, usec now)
+{
+    if (a->state == ICE_FAILED)
+        return;
+    ice_gather_tick(a, now);
+    ice_consent_tick(a, now);
+    ice_checks_tick(a, now);
+    if (a->state == ICE_CHECKING &&
+        (now >= a->fail_at || (a->remote_ended && !ice_is_gathering(a) && ice_all_pairs_failed(a))))
+        on_no_time_left(a, now);
+}
+
+usec ice_next_timeout(const struct ice *a)
+{
+    usec at = a->fail_at;
+
+    if (a->state == ICE_FAILED)
+        return USEC_NEVER;
+    at = usec_min(at, ice_gather_next_timeout(a));
+    at = usec_min(at, ice_checks_next_timeout(a));
+    return usec_min(at, ice_consent_next_timeout(a));
+}
+
+bool ice_poll_output(struct ice *a, struct out *out)
+{
+    if (a->state == ICE_FAILED)
+        return false;
+    return ice_answers_poll(a, out) || ice_checks_poll(a, out) || ice_gather_poll(a, out);
+}
+
+static void describe_path(const struct ice *a, const struct ice_pair *p, struct ice_path *path)
+{
+    *path = (struct ice_path){
+        .local = a->bases[p->base].addr,
+        .remote = ice_pair_to(a, p),
+        .local_type = (enum ice_type)p->local_type,
+        .remote_type = (enum ice_type)a->remotes[p->remote].type,
+        .rtt_us = p->rtt_us,
+        .heard_at = p->heard_at,
+    };
+}
+
+bool ice_selected(const struct ice *a, struct ice_path *path)
+{
+    if (a->selected == ICE_NONE)
+        return false;
+    describe_path(a, &a->pairs[a->selected], path);
+    return true;
+}
+
+static bool poll_gathering(struct ice *a, struct ice_event *ev)
+{
+    for (uint8_t i = 0; i < a->local_count; i++) {
+        if (a->locals[i].is_told)
+            continue;
+        a->locals[i].is_told = true;
+        *ev = (struct ice_event){ .type = ICE_EVENT_LOCAL_CANDIDATE,
+                                  .candidate = ice_local_candidate(a, &a->locals[i]) };
+        return true;
+    }
+    if (a->gathered_told || ice_is_gathering(a))
+        return false;
+    a->gathered_told = true;
+    *ev = (struct ice_event){ .type = ICE_EVENT_GATHERED };
+    return true;
+}
+
+bool ice_poll_event(struct ice *a, struct ice_event *ev)
+{
+    static const enum ice_event_type types[] = {
+        [ICE_NEWS_SELECTED] = ICE_EVENT_SELECTED,
+        [ICE_NEWS_LOST] = ICE_EVENT_LOST,
+        [ICE_NEWS_FAILED] = ICE_EVENT_FAILED,
+    };
+
+    if (poll_gathering(a, ev))
+        return true;
+    if (a->news == ICE_NEWS_NONE)
+        return false;
+    *ev = (struct ice_event){ .type = types[a->news] };
+    if (a->news == ICE_NEWS_SELECTED)
+        ice_selected(a, &ev->path);
+    a->news = ICE_NEWS_NONE;
+    return true;
+}

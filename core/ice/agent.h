@@ -1,0 +1,156 @@
+/* agent.h: what the files of this module share; nobody else includes it.
+ *
+ *     agent.c      life, configuration, state, events, timers
+ *     gather.c     sockets and STUN servers become local candidates
+ *     pairs.c      remote candidates, the table of pairs, priorities, which path is selected
+ *     checks.c     when and what we ask the peer
+ *     input.c      what arrives: the peer's checks and answers to ours
+ *     consent.c    keeping paths that work, noticing those that no longer do
+ *     candidate.c  candidates as text */
+#ifndef HAWSER_ICE_AGENT_H
+#define HAWSER_ICE_AGENT_H
+
+#include "core/ice/ice.h"
+#include "core/ice/limits.h"
+#include "core/stun/stun.h"
+
+#define ICE_NONE 0xff /* no index */
+
+enum ice_state { ICE_NEW, ICE_CHECKING, ICE_CONNECTED, ICE_FAILED, ICE_STATES };
+
+struct ice_base {
+    struct addr addr;
+    uint16_t preference;
+};
+
+struct ice_local {
+    struct addr addr;
+    uint8_t type;         /* enum ice_type */
+    uint8_t base, server; /* indexes; server is ICE_NONE for a host candidate */
+    bool is_told;         /* its event has been taken */
+};
+
+struct ice_remote {
+    struct addr addr; /* scope 0: a zone means nothing to the other side */
+    uint32_t priority;
+    uint8_t type;
+    bool has_answered; /* some check of ours: no longer a mere claim of the peer */
+};
+
+/* One question to a STUN server. */
+struct ice_query {
+    struct stun_txn txn;
+    uint8_t base, server;
+    bool is_due; /* for poll_output */
+};
+
+/* One answer to the peer, written when poll_output asks for it. */
+struct ice_answer {
+    struct stun_id id;
+    struct addr to;
+    uint16_t error_code; /* 0: success */
+    uint8_t base, unknown_count;
+    uint16_t unknown[STUN_UNKNOWN_MAX];
+};
+
+/* RFC 8445 §6.1.2.6 without Frozen (deviations.md, I1). */
+enum ice_pair_state { ICE_PAIR_WAITING, ICE_PAIR_IN_PROGRESS, ICE_PAIR_SUCCEEDED, ICE_PAIR_FAILED };
+
+enum ice_pair_flag {
+    ICE_PAIR_TRIGGERED = 1 << 0,     /* the peer's check arrived: ask next (RFC 8445 §7.3.1.4) */
+    ICE_PAIR_DUE = 1 << 1,           /* a request waits for poll_output */
+    ICE_PAIR_NOMINATED = 1 << 2,     /* valid and nominated */
+    ICE_PAIR_WAS_ASKED_FOR = 1 << 3, /* controlled: USE-CANDIDATE came before it was valid */
+    ICE_PAIR_IS_UNANSWERED = 1 << 4  /* the last keep-alive on a path has no answer yet */
+};
+
+/* A base and a remote candidate. Local reflexive candidates are sent from their base, so pairs of
+ * theirs would be redundant (RFC 8445 §6.1.2.4). Once SUCCEEDED it is a path. */
+struct ice_pair {
+    uint8_t base, remote, state, flags;
+    uint8_t local_type; /* how the peer sees our end: enum ice_type */
+    uint8_t sends;      /* requests of this series, at most 8 */
+
+    /* What each of them said: bit 0 the last one, bit 1 the one before, and so on. */
+    uint8_t said_controlling, said_use_candidate;
+    uint32_t rtt_us;
+    struct stun_id id; /* of the last request; the series shares all but the last byte */
+    usec sent_at, sent_before_at;
+    usec next_at;  /* resend, give up, or next keep-alive */
+    usec heard_at; /* last authenticated answer */
+};
+
+enum ice_path_news { ICE_NEWS_NONE, ICE_NEWS_SELECTED, ICE_NEWS_LOST, ICE_NEWS_FAILED };
+
+struct ice {
+    const struct rng *rng;
+    struct ice_config cfg; /* defaults filled in; ufrag and pwd not used */
+    enum ice_state state;
+    bool is_controlling, local_ended, remote_ended, gathered_told;
+    uint8_t selected; /* index of a pair or ICE_NONE */
+    uint8_t news;     /* enum ice_path_news: the newest counts */
+    uint64_t tie_breaker;
+    char *ufrag, *pwd, *remote_ufrag, *remote_pwd; /* owned */
+
+    uint8_t base_count, local_count, remote_count, server_count, pair_count, answer_count;
+    struct ice_base bases[ICE_BASES_MAX];
+    struct ice_local locals[ICE_CANDIDATES_MAX];
+    struct ice_remote remotes[ICE_CANDIDATES_MAX];
+    struct addr servers[ICE_STUN_SERVERS_MAX];
+    struct ice_query queries[ICE_QUERIES_MAX];
+    struct ice_answer answers[ICE_ANSWERS_MAX]; /* first in, first out */
+    struct ice_pair pairs[ICE_PAIRS_MAX];
+
+    usec pace_at; /* when the whole burst is available again */
+    usec fail_at; /* USEC_NEVER outside CHECKING */
+    uint32_t unanswered;
+    struct verdicts verdicts;
+};
+
+/* agent.c */
+void ice_enter(struct ice *a, enum ice_state to, usec now);
+bool ice_pace_is_open(const struct ice *a, usec now);
+usec ice_pace_next(const struct ice *a);
+void ice_pace_take(struct ice *a, usec now);
+
+/* gather.c */
+uint32_t ice_priority(enum ice_type type, uint16_t preference);
+uint8_t ice_find_base(const struct ice *a, const struct addr *local);
+struct ice_candidate ice_local_candidate(const struct ice *a, const struct ice_local *l);
+bool ice_is_gathering(const struct ice *a);
+void ice_gather_tick(struct ice *a, usec now);
+usec ice_gather_next_timeout(const struct ice *a);
+bool ice_gather_poll(struct ice *a, struct out *out);
+enum verdict ice_gather_input(struct ice *a, uint8_t base, const struct addr *from,
+                              const struct stun_msg *m);
+
+/* pairs.c */
+struct addr ice_without_scope(const struct addr *a);
+uint8_t ice_find_remote(const struct ice *a, const struct addr *addr);
+uint8_t ice_add_remote_entry(struct ice *a, const struct addr *addr, enum ice_type type,
+                             uint32_t priority);
+void ice_pair_up(struct ice *a);
+uint8_t ice_find_pair(const struct ice *a, uint8_t base, uint8_t remote);
+uint8_t ice_add_pair(struct ice *a, uint8_t base, uint8_t remote);
+uint64_t ice_pair_priority(const struct ice *a, const struct ice_pair *p);
+struct addr ice_pair_to(const struct ice *a, const struct ice_pair *p);
+void ice_select(struct ice *a, usec now);
+void ice_drop_selected(struct ice *a, usec now);
+
+/* checks.c */
+void ice_begin_series(struct ice *a, struct ice_pair *p);
+void ice_send_check(struct ice *a, struct ice_pair *p, usec now);
+void ice_checks_tick(struct ice *a, usec now);
+usec ice_checks_next_timeout(const struct ice *a);
+bool ice_checks_poll(struct ice *a, struct out *out);
+bool ice_all_pairs_failed(const struct ice *a);
+
+/* input.c */
+bool ice_answers_poll(struct ice *a, struct out *out);
+
+/* consent.c */
+usec ice_consent_interval(const struct ice *a, const struct ice_pair *p);
+void ice_consent_tick(struct ice *a, usec now);
+usec ice_consent_next_timeout(const struct ice *a);
+
+#endif

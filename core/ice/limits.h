@@ -1,0 +1,25 @@
+/* limits.h: what bounds an ICE agent, beside the numbers of ice.h. */
+#ifndef HAWSER_ICE_LIMITS_H
+#define HAWSER_ICE_LIMITS_H
+
+#define ICE_BASES_MAX   16 /* sockets of ours */
+#define ICE_QUERIES_MAX 32 /* questions to STUN servers under way */
+#define ICE_ANSWERS_MAX 8  /* answers to the peer's checks waiting for poll_output */
+
+/* Checks that may go without waiting for Ta; the allowance refills by one per Ta. A handful of
+ * candidates on both sides then costs no time. */
+#define ICE_BURST 10
+
+#define ICE_CHECK_SENDS_MAX 7 /* per pair: RFC 8489 §6.2.1, Rc */
+#define ICE_QUERY_SENDS_MAX 5
+#define ICE_RTO_MAX_US      (2 * SECOND)
+
+/* Checks ever sent to addresses that have not answered: whoever hands us candidates could point
+ * them at a victim (RFC 8445 §19.5.1). */
+#define ICE_UNANSWERED_MAX 400
+
+#define ICE_SPARE_PATHS_MAX 3 /* working paths kept alive beside the selected one */
+
+#define ICE_REQUEST_MAX 640 /* bytes of the longest message we write */
+
+#endif

@@ -1,0 +1,211 @@
+#include "core/ice/agent.h"
+
+struct addr ice_without_scope(const struct addr *a)
+{
+    struct addr plain = *a;
+
+    plain.scope = 0;
+    return plain;
+}
+
+uint8_t ice_find_remote(const struct ice *a, const struct addr *addr)
+{
+    struct addr plain = ice_without_scope(addr);
+
+    for (uint8_t i = 0; i < a->remote_count; i++)
+        if (addr_equal(&a->remotes[i].addr, &plain))
+            return i;
+    return ICE_NONE;
+}
+
+uint8_t ice_add_remote_entry(struct ice *a, const struct addr *addr, enum ice_type type,
+                             uint32_t priority)
+{
+    if (a->remote_count == ICE_CANDIDATES_MAX)
+        return ICE_NONE;
+    a->remotes[a->remote_count] = (struct ice_remote){ .addr = ice_without_scope(addr),
+                                                       .type = (uint8_t)type,
+                                                       .priority = priority };
+    return a->remote_count++;
+}
+
+uint8_t ice_find_pair(const struct ice *a, uint8_t base, uint8_t remote)
+{
+    for (uint8_t i = 0; i < a->pair_count; i++)
+        if (a->pairs[i].base == base && a->pairs[i].remote == remote)
+            return i;
+    return ICE_NONE;
+}
+
+/* RFC 8445 §6.1.2.3. Our candidate of the pair is the host candidate of its base. */
+uint64_t ice_pair_priority(const struct ice *a, const struct ice_pair *p)
+{
+    uint64_t ours = ice_priority(ICE_HOST, a->bases[p->base].preference);
+    uint64_t theirs = a->remotes[p->remote].priority;
+    uint64_t g = a->is_controlling ? ours : theirs, d = a->is_controlling ? theirs : ours;
+
+    return ((g < d ? g : d) << 32) + 2 * (g > d ? g : d) + (g > d);
+}
+
+/* Where its datagrams go: a link-local address needs the zone of the socket it leaves from. */
+struct addr ice_pair_to(const struct ice *a, const struct ice_pair *p)
+{
+    struct addr to = a->remotes[p->remote].addr;
+
+    if (to.family == ADDR_IPV6 && addr_scope_of(&to) == ADDR_SCOPE_LINK)
+        to.scope = a->bases[p->base].addr.scope;
+    return to;
+}
+
+/* The slot of a pair that is worth less than `priority` and not in use. */
+static uint8_t least_slot(const struct ice *a, uint64_t priority)
+{
+    uint8_t least = ICE_NONE;
+
+    for (uint8_t i = 0; i < a->pair_count; i++) {
+        const struct ice_pair *p = &a->pairs[i];
+        uint64_t own = ice_pair_priority(a, p);
+
+        if ((p->state == ICE_PAIR_WAITING || p->state == ICE_PAIR_FAILED) && own < priority) {
+            priority = own;
+            least = i;
+        }
+    }
+    return least;
+}
+
+uint8_t ice_add_pair(struct ice *a, uint8_t base, uint8_t remote)
+{
+    struct ice_pair p = { .base = base,
+                          .remote = remote,
+                          .state = ICE_PAIR_WAITING,
+                          .local_type = ICE_HOST,
+                          .next_at = USEC_NEVER };
+    uint8_t slot = a->pair_count;
+
+    if (slot == ICE_PAIRS_MAX)
+        slot = least_slot(a, ice_pair_priority(a, &p));
+    else
+        a->pair_count++;
+    if (slot != ICE_NONE)
+        a->pairs[slot] = p;
+    return slot;
+}
+
+/* RFC 8445 §6.1.2.2: same family, link-local only with link-local. Loopback likewise, so that no
+ * peer can make us knock at services of this machine. */
+static bool is_worth_pairing(const struct addr *base, const struct addr *remote)
+{
+    enum addr_scope ours = addr_scope_of(base), theirs = addr_scope_of(remote);
+    bool v6 = base->family == ADDR_IPV6;
+
+    return base->family == remote->family &&
+           (ours == ADDR_SCOPE_LOOPBACK) == (theirs == ADDR_SCOPE_LOOPBACK) &&
+           (!v6 || (ours == ADDR_SCOPE_LINK) == (theirs == ADDR_SCOPE_LINK));
+}
+
+void ice_pair_up(struct ice *a)
+{
+    for (uint8_t b = 0; b < a->base_count; b++)
+        for (uint8_t r = 0; r < a->remote_count; r++)
+            if (is_worth_pairing(&a->bases[b].addr, &a->remotes[r].addr) &&
+                ice_find_pair(a, b, r) == ICE_NONE)
+                ice_add_pair(a, b, r);
+}
+
+int ice_add_remote(struct ice *a, usec now, const struct ice_candidate *c)
+{
+    uint8_t known = ice_find_remote(a, &c->addr);
+
+    if (c->addr.port == 0 || addr_scope_of(&c->addr) == ADDR_SCOPE_UNUSABLE)
+        return ERR_INVALID;
+    if (known != ICE_NONE && a->remotes[known].type != ICE_PEER_REFLEXIVE)
+        return ERR_OK;
+    if (known != ICE_NONE) { /* learned from a check before it was signalled, RFC 8838 §11.4 */
+        a->remotes[known].type = (uint8_t)c->type;
+        a->remotes[known].priority = c->priority;
+        ice_select(a, now);
+    } else if (ice_add_remote_entry(a, &c->addr, c->type, c->priority) == ICE_NONE) {
+        return ERR_LIMIT;
+    }
+    ice_pair_up(a);
+    ice_tick(a, now);
+    return ERR_OK;
+}
+
+bool ice_is_known_path(const struct ice *a, const struct addr *local, const struct addr *from)
+{
+    uint8_t base = ice_find_base(a, local), remote = ice_find_remote(a, from);
+
+    return base != ICE_NONE && remote != ICE_NONE && ice_find_pair(a, base, remote) != ICE_NONE;
+}
+
+/* The best path that has all of `flags`. */
+static uint8_t best_path(const struct ice *a, uint8_t flags)
+{
+    uint8_t best = ICE_NONE;
+
+    for (uint8_t i = 0; i < a->pair_count; i++) {
+        const struct ice_pair *p = &a->pairs[i];
+
+        if (p->state != ICE_PAIR_SUCCEEDED || (p->flags & flags) != flags)
+            continue;
+        if (best == ICE_NONE || ice_pair_priority(a, p) > ice_pair_priority(a, &a->pairs[best]))
+            best = i;
+    }
+    return best;
+}
+
+static void set_selected(struct ice *a, uint8_t pair, usec now)
+{
+    if (pair == a->selected)
+        return;
+    a->selected = pair;
+    a->news = ICE_NEWS_SELECTED;
+    a->pairs[pair].next_at =
+        usec_min(a->pairs[pair].next_at, now + ice_consent_interval(a, &a->pairs[pair]));
+    if (a->state == ICE_CHECKING)
+        ice_enter(a, ICE_CONNECTED, now);
+}
+
+/* Follows the nominated path of the highest priority: what both sides can agree on when every
+ * check nominates (RFC 8445 §8.1.1, deviations.md I2). */
+void ice_select(struct ice *a, usec now)
+{
+    uint8_t best = best_path(a, ICE_PAIR_NOMINATED);
+
+    if (best != ICE_NONE && (a->state == ICE_CHECKING || a->state == ICE_CONNECTED))
+        set_selected(a, best, now);
+}
+
+static void begin_anew(struct ice *a)
+{
+    for (uint8_t i = 0; i < a->pair_count; i++) {
+        a->pairs[i].state = ICE_PAIR_WAITING;
+        a->pairs[i].flags = 0;
+        a->pairs[i].next_at = USEC_NEVER;
+    }
+}
+
+/* The selected path is gone, or there never was one: any path that works is taken, the peer sees
+ * USE-CANDIDATE in the next check. Without one the checks begin again. */
+void ice_drop_selected(struct ice *a, usec now)
+{
+    bool was_connected = a->state == ICE_CONNECTED;
+    uint8_t best = best_path(a, ICE_PAIR_NOMINATED);
+
+    a->selected = ICE_NONE;
+    if (best == ICE_NONE)
+        best = best_path(a, 0);
+    if (best != ICE_NONE) {
+        a->pairs[best].flags |= ICE_PAIR_NOMINATED;
+        a->pairs[best].next_at = now; /* tell the peer at once */
+        set_selected(a, best, now);
+        return;
+    }
+    if (!was_connected)
+        return;
+    a->news = ICE_NEWS_LOST;
+    begin_anew(a);
+    ice_enter(a, ICE_CHECKING, now);
+}

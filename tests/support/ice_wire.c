@@ -1,0 +1,309 @@
+#include "tests/support/ice_wire.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "core/relay/relay.h"
+#include "tests/support/rng.h"
+
+#define NAT_PORT_SHIFT 1000
+
+struct addr wire_addr(const char *text)
+{
+    struct addr a;
+    bool ok = addr_parse(&a, text);
+
+    assert(ok);
+    (void)ok;
+    return a;
+}
+
+void wire_init(struct wire *w, uint64_t seed, const struct ice_config *first,
+               const struct ice_config *second)
+{
+    struct ice_config other = *first;
+
+    memset(w, 0, sizeof *w);
+    w->seed = seed;
+    w->rng = test_rng(&w->seed);
+    w->delay_us = 10 * MILLISECOND;
+    w->now = 1000 * SECOND;
+    w->credentials_at = USEC_NEVER;
+    other.controlling = !first->controlling;
+    if (ice_new(&w->node[0].ice, first, &w->rng) != ERR_OK ||
+        ice_new(&w->node[1].ice, second ? second : &other, &w->rng) != ERR_OK)
+        abort();
+    for (int i = 0; i < 2; i++)
+        w->node[i].selected_at = w->node[i].gathered_at = w->node[i].lost_at =
+            w->node[i].failed_at = USEC_NEVER;
+}
+
+void wire_deinit(struct wire *w)
+{
+    ice_free(w->node[0].ice);
+    ice_free(w->node[1].ice);
+}
+
+static bool is_cut(const struct wire *w, const struct addr *from, const struct addr *to)
+{
+    return w->is_cut || (w->cut_host.family != ADDR_NONE &&
+                         (addr_equal(&w->cut_host, from) || addr_equal(&w->cut_host, to)));
+}
+
+static void put_packet(struct wire *w, int lan, const struct addr *from, const struct addr *to,
+                       struct bytes data)
+{
+    struct wire_packet *p = &w->packets[w->packet_count];
+
+    if (rng_below(&w->rng, 1000000) < w->loss_ppm || is_cut(w, from, to))
+        return;
+    assert(w->packet_count < WIRE_PACKETS_MAX && data.len <= sizeof p->data);
+    *p = (struct wire_packet){
+        .at = w->now + w->delay_us, .from = *from, .to = *to, .lan = lan, .len = data.len
+    };
+    memcpy(p->data, data.data, data.len);
+    w->packet_count++;
+}
+
+void wire_send(struct wire *w, const struct addr *from, const struct addr *to, struct bytes data)
+{
+    put_packet(w, 0, from, to, data);
+}
+
+static bool has_host(const struct wire_node *n, const struct addr *a)
+{
+    for (size_t i = 0; i < n->host_count; i++)
+        if (addr_equal(&n->hosts[i], a))
+            return true;
+    return false;
+}
+
+/* In its own LAN a packet goes as it is; elsewhere the NAT lends it an address, if there is one. */
+static void send_from(struct wire *w, struct wire_node *n, const struct out *out)
+{
+    struct addr from = out->from, to = out->to;
+    bool is_local = has_host(&w->node[0], &to) && w->node[0].lan == n->lan;
+
+    n->sent++;
+    is_local |= has_host(&w->node[1], &to) && w->node[1].lan == n->lan;
+    if (is_local || n->lan == 0) {
+        put_packet(w, n->lan, &from, &to, out_datagram(out, 0));
+        return;
+    }
+    if (n->nat_ip.family != from.family)
+        return;
+    if (n->opened_count < 64)
+        n->opened[n->opened_count++] = to;
+    memcpy(from.ip, n->nat_ip.ip, sizeof from.ip);
+    from.port = (uint16_t)(from.port + NAT_PORT_SHIFT);
+    put_packet(w, 0, &from, &to, out_datagram(out, 0));
+}
+
+static void signal_candidate(struct wire_node *to, usec now, const char *line)
+{
+    struct ice_candidate c;
+    int err = ice_candidate_decode(&c, line);
+
+    assert(err == ERR_OK);
+    (void)err;
+    ice_add_remote(to->ice, now, &c);
+}
+
+static void on_event(struct wire *w, struct wire_node *n, const struct ice_event *ev)
+{
+    switch (ev->type) {
+    case ICE_EVENT_LOCAL_CANDIDATE:
+        n->last_candidate = ev->candidate;
+        if (n->candidates < COUNT(n->lines))
+            ice_candidate_encode(&ev->candidate, n->lines[n->candidates]);
+        if (w->credentials_at <= w->now && !n->is_mute)
+            signal_candidate(n == w->node ? n + 1 : w->node, w->now, n->lines[n->candidates]);
+        n->candidates++;
+        break;
+    case ICE_EVENT_GATHERED:
+        n->gathered_count++;
+        n->gathered_at = w->now;
+        break;
+    case ICE_EVENT_SELECTED:
+        n->selected_count++;
+        n->path = ev->path;
+        if (n->selected_at == USEC_NEVER)
+            n->selected_at = w->now;
+        break;
+    case ICE_EVENT_LOST:
+        n->lost_count++;
+        n->lost_at = w->now;
+        break;
+    case ICE_EVENT_FAILED:
+        n->failed_count++;
+        n->failed_at = w->now;
+        break;
+    }
+}
+
+static void drain(struct wire *w)
+{
+    static uint8_t buf[1500];
+    struct ice_event ev;
+    struct out out;
+
+    for (int i = 0; i < 2; i++) {
+        struct wire_node *n = &w->node[i];
+
+        out_init(&out, buf, sizeof buf);
+        while (n->ice && ice_poll_output(n->ice, &out))
+            send_from(w, n, &out);
+        if (n->ice && ice_poll_event(n->ice, &ev)) {
+            on_event(w, n, &ev);
+            i = -1; /* it may have changed either side */
+        }
+    }
+}
+
+void wire_add_host(struct wire *w, int node, const char *addr, uint16_t preference)
+{
+    struct wire_node *n = &w->node[node];
+    struct addr a = wire_addr(addr);
+
+    n->hosts[n->host_count++] = a;
+    ice_add_host(n->ice, w->now, &a, preference);
+    drain(w);
+}
+
+void wire_add_stun(struct wire *w, int node)
+{
+    struct addr server = wire_addr(WIRE_STUN);
+
+    ice_add_stun_server(w->node[node].ice, w->now, &server);
+    drain(w);
+}
+
+static void exchange(struct wire *w)
+{
+    w->credentials_at = w->now;
+    for (int i = 0; i < 2; i++) {
+        struct wire_node *from = &w->node[i], *to = &w->node[1 - i];
+
+        ice_set_remote(to->ice, w->now, ice_ufrag(from->ice), ice_pwd(from->ice));
+        for (size_t c = 0; !from->is_mute && c < from->candidates && c < COUNT(from->lines); c++)
+            signal_candidate(to, w->now, from->lines[c]);
+    }
+}
+
+void wire_signal(struct wire *w, usec delay)
+{
+    drain(w);
+    wire_run(w, w->now + delay);
+    exchange(w);
+    drain(w);
+}
+
+static bool is_open(const struct wire_node *n, const struct addr *from)
+{
+    for (size_t i = 0; i < n->opened_count; i++)
+        if (addr_equal(&n->opened[i], from))
+            return true;
+    return false;
+}
+
+static void deliver_to(struct wire *w, struct wire_node *n, const struct wire_packet *p)
+{
+    for (size_t i = 0; i < n->host_count; i++) {
+        struct addr mapped = n->hosts[i];
+        bool direct = p->lan == n->lan && addr_equal(&mapped, &p->to);
+
+        if (n->nat_ip.family == mapped.family) {
+            memcpy(mapped.ip, n->nat_ip.ip, sizeof mapped.ip);
+            mapped.port = (uint16_t)(mapped.port + NAT_PORT_SHIFT);
+        }
+        if (!direct &&
+            !(n->nat_ip.family != ADDR_NONE && addr_equal(&mapped, &p->to) && is_open(n, &p->from)))
+            continue;
+        if (n->ice)
+            ice_input(n->ice, w->now, &n->hosts[i], &p->from, bytes_of(p->data, p->len));
+        return;
+    }
+}
+
+static void deliver(struct wire *w, const struct wire_packet *p)
+{
+    struct addr server = wire_addr(WIRE_STUN);
+    uint8_t answer[RELAY_ANSWER_MAX];
+    struct wr wr = wr_of(answer, sizeof answer);
+
+    if (addr_equal(&p->to, &server)) {
+        if (relay_answer_binding(bytes_of(p->data, p->len), &p->from, &wr))
+            put_packet(w, 0, &p->to, &p->from, wr_written(&wr));
+        return;
+    }
+    deliver_to(w, &w->node[0], p);
+    deliver_to(w, &w->node[1], p);
+}
+
+/* Takes the earliest packet that is due out of the table. */
+static bool take_packet(struct wire *w, struct wire_packet *out)
+{
+    size_t first = 0;
+
+    for (size_t i = 1; i < w->packet_count; i++)
+        if (w->packets[i].at < w->packets[first].at)
+            first = i;
+    if (w->packet_count == 0 || w->packets[first].at > w->now)
+        return false;
+    *out = w->packets[first];
+    w->packet_count--;
+    memmove(&w->packets[first], &w->packets[first + 1],
+            (w->packet_count - first) * sizeof w->packets[0]);
+    return true;
+}
+
+static usec next_moment(const struct wire *w)
+{
+    usec at = USEC_NEVER;
+
+    for (size_t i = 0; i < w->packet_count; i++)
+        at = usec_min(at, w->packets[i].at);
+    for (int i = 0; i < 2; i++)
+        if (w->node[i].ice)
+            at = usec_min(at, ice_next_timeout(w->node[i].ice));
+    return at;
+}
+
+/* Steps to the next moment at which something happens; false if that is after `until`. */
+static bool step(struct wire *w, usec until)
+{
+    usec next = next_moment(w);
+    struct wire_packet p;
+
+    if (next > until)
+        return false;
+    assert(next >= w->now - SECOND && "a deadline that ticking does not move");
+    w->now = usec_max(w->now, next);
+    while (take_packet(w, &p)) {
+        deliver(w, &p);
+        drain(w);
+    }
+    for (int i = 0; i < 2; i++)
+        if (w->node[i].ice)
+            ice_tick(w->node[i].ice, w->now);
+    drain(w);
+    assert(next_moment(w) > w->now || w->packet_count > 0);
+    return true;
+}
+
+void wire_run(struct wire *w, usec until)
+{
+    drain(w);
+    while (step(w, until))
+        continue;
+    w->now = until;
+}
+
+bool wire_connect(struct wire *w, usec until)
+{
+    drain(w);
+    while (w->node[0].selected_at == USEC_NEVER || w->node[1].selected_at == USEC_NEVER)
+        if (!step(w, until))
+            return false;
+    return true;
+}

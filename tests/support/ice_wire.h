@@ -1,0 +1,76 @@
+/* ice_wire.h: two ICE agents, a STUN server and the network between them, in virtual time.
+ *
+ * A node stands in a LAN: its addresses are reached from the same LAN only. LAN 0 is the public
+ * network. A node with nat_ip also reaches the others, through a NAT that maps every socket to
+ * nat_ip and port + 1000 and lets in only who was sent to before (port-restricted). Candidates and
+ * credentials travel by signaling, which has a delay of its own. */
+#ifndef HAWSER_TESTS_SUPPORT_ICE_WIRE_H
+#define HAWSER_TESTS_SUPPORT_ICE_WIRE_H
+
+#include "core/ice/ice.h"
+
+#define WIRE_PACKETS_MAX 512
+#define WIRE_HOSTS_MAX   4
+#define WIRE_STUN        "198.51.100.1:3478"
+
+struct wire_packet {
+    usec at;
+    struct addr from, to;
+    int lan; /* of the sender, after its NAT */
+    size_t len;
+    uint8_t data[700];
+};
+
+struct wire_node {
+    struct ice *ice;
+    int lan;
+    struct addr hosts[WIRE_HOSTS_MAX];
+    size_t host_count;
+    struct addr nat_ip; /* ADDR_NONE: no NAT */
+    struct addr opened[64];
+    size_t opened_count;
+    bool is_mute; /* signals no candidates: a browser that hides its addresses */
+
+    /* What was seen. */
+    size_t candidates, selected_count, lost_count, failed_count, gathered_count, sent;
+    usec selected_at, gathered_at, lost_at, failed_at;
+    struct ice_path path;
+    struct ice_candidate last_candidate;
+    char lines[8][ICE_CANDIDATE_TEXT_MAX];
+};
+
+struct wire {
+    usec now, delay_us, signaling_us;
+    uint32_t loss_ppm;
+    bool is_cut;          /* nothing arrives any more */
+    struct addr cut_host; /* nothing to or from this address arrives */
+    uint64_t seed;
+    struct rng rng;
+    struct wire_node node[2];
+    struct wire_packet packets[WIRE_PACKETS_MAX];
+    size_t packet_count;
+    usec credentials_at; /* when both sides learn the other's; USEC_NEVER: the test does it */
+};
+
+/* Both agents are made with the rng of the wire; `second` NULL: as `first`, with the other role. */
+void wire_init(struct wire *w, uint64_t seed, const struct ice_config *first,
+               const struct ice_config *second);
+void wire_deinit(struct wire *w);
+void wire_add_host(struct wire *w, int node, const char *addr, uint16_t preference);
+void wire_add_stun(struct wire *w, int node);
+
+/* Tells each side the other's credentials and every candidate it will ever have, `delay` later. */
+void wire_signal(struct wire *w, usec delay);
+
+/* Runs until the time is `until`. */
+void wire_run(struct wire *w, usec until);
+
+/* Runs until both are selected; false when that has not happened by `until`. */
+bool wire_connect(struct wire *w, usec until);
+
+/* One datagram of the test's own. */
+void wire_send(struct wire *w, const struct addr *from, const struct addr *to, struct bytes data);
+
+struct addr wire_addr(const char *text);
+
+#endif
