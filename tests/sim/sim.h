@@ -1,0 +1,26 @@
+/* sim.h: one whole connection in one process, on virtual time, from one seed.
+ *
+ * Two peers behind a port-restricted NAT each, a STUN server, a broker that passes messages on in
+ * order, and links that delay, lose, repeat, reorder and, once both sessions are open, spoil
+ * datagrams. (A spoilt byte of a DTLS handshake is fatal by RFC 6347: on a real network the UDP
+ * checksum stops it.) Both applications send on all eight channels; when each has everything, one
+ * closes with a reason. Every number in this follows from the seed. */
+#ifndef HAWSER_TESTS_SIM_SIM_H
+#define HAWSER_TESTS_SIM_SIM_H
+
+#include "core/base/usec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sim_result {
+    const char *fault; /* NULL: all went as it must */
+    usec open_at, ended_at;
+    uint64_t steps, datagrams;
+    uint64_t hash; /* of every datagram that arrived: when, where, and each byte */
+};
+
+/* is_traced: prints what happens to stdout. */
+struct sim_result sim_run(uint64_t seed, bool is_traced);
+
+#endif
