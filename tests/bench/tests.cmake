@@ -1,0 +1,10 @@
+# tests/bench/NAME.c measures one thing and prints it; tests/bench/run puts the table together.
+pkg_check_modules(USRSCTP IMPORTED_TARGET usrsctp)
+
+add_library(bench-pair OBJECT tests/bench/pair.c)
+add_executable(bench-tcp tests/bench/tcp.c)
+target_link_libraries(bench-tcp PRIVATE bench-pair)
+if(USRSCTP_FOUND)
+    add_executable(bench-usrsctp tests/bench/usrsctp.c)
+    target_link_libraries(bench-usrsctp PRIVATE bench-pair PkgConfig::USRSCTP)
+endif()
