@@ -36,8 +36,10 @@ int claims_decode(json_t **out, struct bytes text)
     if (!is_shallow(text))
         return ERR_INVALID;
     *out = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &error);
-    if (!*out)
-        return json_error_code(&error) == json_error_out_of_memory ? ERR_NOMEM : ERR_INVALID;
+    if (!*out) /* jansson names what is wrong with a text, but seldom that memory was short */
+        return error.text[0] == '\0' || json_error_code(&error) == json_error_out_of_memory
+                   ? ERR_NOMEM
+                   : ERR_INVALID;
     if (json_is_object(*out))
         return ERR_OK;
     json_decref(*out);

@@ -13,7 +13,9 @@
 #define CLAIMS_INT_MAX   9007199254740991 /* 2^53 - 1: what every JSON library can hold */
 
 /* An object without duplicate members, nested at most CLAIMS_DEPTH_MAX deep; the caller's to
- * json_decref(). ERR_INVALID, ERR_NOMEM. */
+ * json_decref(). ERR_INVALID, ERR_NOMEM. Where memory is short, jansson may call the text malformed
+ * or lose a character of a long string (its strbuffer's failure goes unnoticed): what matters here
+ * (IDs, keys, roles, digests) has a fixed form and is compared, so that it is refused then. */
 int claims_decode(json_t **out, struct bytes text);
 
 /* NULL unless there is such a string of less than cap bytes. */
