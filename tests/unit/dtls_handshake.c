@@ -1,6 +1,7 @@
 /* Two associations of ours: every datagram of the handshake lost, doubled, delayed or altered. */
 #include "tests/check.h"
 #include "tests/support/dtls_pair.h"
+#include "tests/support/rng.h"
 
 #include <openssl/err.h>
 
@@ -109,5 +110,74 @@ TEST(every_datagram_late)
             nth++;
 }
 
+/* A handshake's first flights are in the clear: an altered one is told from an attack by nobody, so
+ * it may end the handshake, but on both sides, in time, and with nothing worse. */
+TEST(any_altered_byte)
+{
+    struct trouble t = { .copies = 1 };
+    bool in_time = true, clean = true;
+
+    do {
+        for (t.flip_at = 0, t.hit = true; t.hit; t.flip_at += 5) {
+            t.hit = false;
+            dtls_pair_init(&pair, 0);
+            pair.meddle = make_trouble;
+            pair.ctx = &t;
+            dtls_pair_start(&pair);
+            dtls_pair_run(&pair, 1000 * SECOND);
+            clean = clean && ERR_peek_error() == 0;
+            for (int end = CLIENT; end <= SERVER; end++)
+                in_time =
+                    in_time && (pair.seen[end].is_up || pair.seen[end].has_ended ||
+                                (end == SERVER && dtls_next_timeout(pair.end[end]) == USEC_NEVER));
+            dtls_pair_deinit(&pair);
+        }
+    } while (t.flip_at > 5 && ++t.nth);
+    CHECK("every datagram of a handshake was tried", t.nth >= 4);
+    CHECK("up, ended, or a server still without a ClientHello", in_time);
+    CHECK("no error is left behind", clean);
+}
+
+/* Byte 13 on of the server's last flight is its ChangeCipherSpec, then comes its sealed Finished. */
+TEST(altered_finished_is_a_lost_one)
+{
+    size_t last;
+
+    dtls_pair_init(&pair, 0);
+    dtls_pair_start(&pair);
+    dtls_pair_run(&pair, 10 * SECOND);
+    last = pair.sent - 1;
+    dtls_pair_deinit(&pair);
+    for (size_t at = 14 + 13; at < 14 + 13 + 40; at++)
+        CHECK("altered", survives((struct trouble){ .nth = last, .copies = 1, .flip_at = at }, 0,
+                                  "comes up by the next sending"));
+}
+
+TEST(wrong_fingerprint_fails_both_sides)
+{
+    uint64_t seed = 11;
+    struct rng rng = test_rng(&seed);
+
+    for (int who = CLIENT; who <= SERVER; who++) {
+        struct dtls_config cfg = { .role = who == CLIENT ? DTLS_CLIENT : DTLS_SERVER };
+
+        dtls_pair_init(&pair, 0);
+        dtls_free(pair.end[who]);
+        cfg.identity = pair.identity[who];
+        memcpy(cfg.remote_fingerprint, dtls_identity_fingerprint(pair.identity[!who]), 32);
+        cfg.remote_fingerprint[0] ^= 1;
+        CHECK("made", dtls_new(&pair.end[who], &cfg, &rng) == ERR_OK);
+        dtls_pair_start(&pair);
+        dtls_pair_run(&pair, 10 * SECOND);
+        CHECK("the one who sees it", pair.seen[who].end == DTLS_EVENT_FAILED &&
+                                         pair.seen[who].reason == DTLS_REASON_FINGERPRINT);
+        CHECK("the one who is told", pair.seen[!who].end == DTLS_EVENT_FAILED &&
+                                         pair.seen[!who].reason == DTLS_REASON_ALERT);
+        CHECK("neither was ever up", !pair.seen[CLIENT].is_up && !pair.seen[SERVER].is_up);
+        dtls_pair_deinit(&pair);
+    }
+}
+
 TESTS(TEST_ROW(handshake_over_a_good_wire), TEST_ROW(every_datagram_lost),
-      TEST_ROW(every_datagram_doubled), TEST_ROW(every_datagram_late))
+      TEST_ROW(every_datagram_doubled), TEST_ROW(every_datagram_late), TEST_ROW(any_altered_byte),
+      TEST_ROW(altered_finished_is_a_lost_one), TEST_ROW(wrong_fingerprint_fails_both_sides))
