@@ -1,0 +1,2 @@
+add_test(NAME tools/gates-find-what-they-seek
+    COMMAND ${CMAKE_CURRENT_LIST_DIR}/gates-find-what-they-seek)
