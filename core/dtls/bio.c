@@ -1,10 +1,10 @@
 /* bio.c: a BIO_METHOD that keeps datagram boundaries, and the trick with the timer.
  *
- * OpenSSL decides by gettimeofday() whether a flight is due again, and asks on every read. A stepped
- * wall clock would then resend at once, or never. But whenever it starts or stops the timer it
- * tells the BIO, with a pointer to the deadline it keeps (BIO_CTRL_DGRAM_SET_NEXT_TIMEOUT). We move
- * that deadline out of reach, and into the past at the moment our own timer fires. Since 3.2 the
- * pointer is to a copy, so a build against it must not go through unnoticed. */
+ * OpenSSL decides by gettimeofday() whether a flight is due again, and asks on every read: after a
+ * step of the wall clock it would resend at once, or never. But whenever it starts or stops the
+ * timer it tells the BIO by BIO_CTRL_DGRAM_SET_NEXT_TIMEOUT, with a pointer to the deadline it
+ * keeps. We move that deadline out of reach, and into the past at the moment our own timer fires.
+ * Since 3.2 the pointer is to a copy, so a build against that must not go through unnoticed. */
 #include "core/dtls/bio.h"
 
 #include "core/dtls/wire.h"

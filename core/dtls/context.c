@@ -1,4 +1,4 @@
-/* context.c: DTLS 1.2, ECDHE with an AEAD, both certificates, nothing that outlives a connection. */
+/* context.c: DTLS 1.2, ECDHE with an AEAD, both certificates, nothing that outlives the keys. */
 #include "core/dtls/context.h"
 
 #include <openssl/crypto.h>

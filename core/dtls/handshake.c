@@ -1,4 +1,5 @@
-/* handshake.c: OpenSSL says what a flight is and when an answer is complete; we say when to repeat. */
+/* handshake.c: OpenSSL knows what a flight is and when its answer is complete; we know when it is
+ * time to repeat it. */
 #include "core/dtls/handshake.h"
 
 #include "core/dtls/identity.h"

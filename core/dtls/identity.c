@@ -1,5 +1,5 @@
-/* identity.c: an ECDSA P-256 key and a certificate signed with it. It says nothing about who we are:
- * what counts is that its fingerprint comes by signaling. */
+/* identity.c: an ECDSA P-256 key and a certificate signed with it. It does not say who we are: what
+ * counts is that its fingerprint comes by signaling. */
 #include "core/dtls/identity.h"
 
 #include "core/dtls/bio.h"

@@ -21,7 +21,7 @@ struct dtls_scan {
 };
 
 /* False unless the datagram begins with a whole record of DTLS 1.0 or 1.2; data in the clear counts
- * as unknown. aiortc cuts a flight into 1500 bytes wherever that falls, so the rest may be amiss. */
+ * as unknown. aiortc cuts a flight every 1500 bytes wherever that is, so the rest may be amiss. */
 bool dtls_scan(struct bytes dgram, struct dtls_scan *scan);
 
 enum dtls_record_state { DTLS_RECORD_OPEN, DTLS_RECORD_CLOSED, DTLS_RECORD_ALERT };

@@ -1,6 +1,6 @@
-/* Whatever arrives, sealed or not: a server amid its handshake and one that is up must take, drop or
- * end, and stay within their limits. The input is datagrams, each behind its length in two bytes;
- * the highest bit of the length chooses the association. */
+/* Whatever arrives, sealed or not: a server amid its handshake and one that is up must take, drop
+ * or end, and stay within their limits. The input is datagrams, each behind its length in two
+ * bytes; the highest bit of the length chooses the association. */
 #include "core/dtls/dtls.h"
 #include "tests/support/dtls_pair.h"
 

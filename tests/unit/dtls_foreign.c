@@ -277,85 +277,76 @@ TEST(agreed)
         }
 }
 
+enum { NO_ERROR = 0, ANY = -1 };
+static const struct {
+    const char *claim;
+    struct foreign_config cfg;
+    enum dtls_role role; /* ours */
+    bool expects_other;
+    enum dtls_reason reason;
+    int alert; /* that the foreign peer gets */
+} refusals[] = {
+    { "a server with another certificate",
+      { 0 },
+      DTLS_CLIENT,
+      true,
+      DTLS_REASON_FINGERPRINT,
+      SSL_AD_BAD_CERTIFICATE },
+    { "a client with another certificate",
+      { 0 },
+      DTLS_SERVER,
+      true,
+      DTLS_REASON_FINGERPRINT,
+      SSL_AD_BAD_CERTIFICATE },
+    { "a client with none",
+      { .cert = CERT_NONE },
+      DTLS_SERVER,
+      false,
+      DTLS_REASON_PROTOCOL,
+      SSL_AD_HANDSHAKE_FAILURE },
+    { "a client with CBC suites",
+      { .suites = "ECDHE-ECDSA-AES128-SHA" },
+      DTLS_SERVER,
+      false,
+      DTLS_REASON_PROTOCOL,
+      SSL_AD_HANDSHAKE_FAILURE },
+    { "a server with CBC suites",
+      { .suites = "ECDHE-ECDSA-AES128-SHA" },
+      DTLS_CLIENT,
+      false,
+      DTLS_REASON_ALERT,
+      ANY },
+    { "a client without forward secrecy",
+      { .cert = CERT_RSA, .suites = "AES128-GCM-SHA256" },
+      DTLS_SERVER,
+      false,
+      DTLS_REASON_PROTOCOL,
+      SSL_AD_HANDSHAKE_FAILURE },
+    { "a client of DTLS 1.0",
+      { .version_max = DTLS1_VERSION },
+      DTLS_SERVER,
+      false,
+      DTLS_REASON_PROTOCOL,
+      SSL_AD_PROTOCOL_VERSION },
+    { "a server of DTLS 1.0",
+      { .version_max = DTLS1_VERSION },
+      DTLS_CLIENT,
+      false,
+      DTLS_REASON_ALERT,
+      ANY },
+    { "a client that rejects us", { .rejects = true }, DTLS_SERVER, false, DTLS_REASON_ALERT, ANY },
+    { "a server that rejects us", { .rejects = true }, DTLS_CLIENT, false, DTLS_REASON_ALERT, ANY },
+};
+
 TEST(refused)
 {
-    enum { NO_ERROR = 0, ANY = -1 };
-    static const struct {
-        const char *claim;
-        struct foreign_config cfg;
-        enum dtls_role role; /* ours */
-        bool expects_other;
-        enum dtls_reason reason;
-        int alert; /* that the foreign peer gets */
-    } rows[] = {
-        { "a server with another certificate",
-          { 0 },
-          DTLS_CLIENT,
-          true,
-          DTLS_REASON_FINGERPRINT,
-          SSL_AD_BAD_CERTIFICATE },
-        { "a client with another certificate",
-          { 0 },
-          DTLS_SERVER,
-          true,
-          DTLS_REASON_FINGERPRINT,
-          SSL_AD_BAD_CERTIFICATE },
-        { "a client with none",
-          { .cert = CERT_NONE },
-          DTLS_SERVER,
-          false,
-          DTLS_REASON_PROTOCOL,
-          SSL_AD_HANDSHAKE_FAILURE },
-        { "a client with CBC suites",
-          { .suites = "ECDHE-ECDSA-AES128-SHA" },
-          DTLS_SERVER,
-          false,
-          DTLS_REASON_PROTOCOL,
-          SSL_AD_HANDSHAKE_FAILURE },
-        { "a server with CBC suites",
-          { .suites = "ECDHE-ECDSA-AES128-SHA" },
-          DTLS_CLIENT,
-          false,
-          DTLS_REASON_ALERT,
-          ANY },
-        { "a client without forward secrecy",
-          { .cert = CERT_RSA, .suites = "AES128-GCM-SHA256" },
-          DTLS_SERVER,
-          false,
-          DTLS_REASON_PROTOCOL,
-          SSL_AD_HANDSHAKE_FAILURE },
-        { "a client of DTLS 1.0",
-          { .version_max = DTLS1_VERSION },
-          DTLS_SERVER,
-          false,
-          DTLS_REASON_PROTOCOL,
-          SSL_AD_PROTOCOL_VERSION },
-        { "a server of DTLS 1.0",
-          { .version_max = DTLS1_VERSION },
-          DTLS_CLIENT,
-          false,
-          DTLS_REASON_ALERT,
-          ANY },
-        { "a client that rejects us",
-          { .rejects = true },
-          DTLS_SERVER,
-          false,
-          DTLS_REASON_ALERT,
-          ANY },
-        { "a server that rejects us",
-          { .rejects = true },
-          DTLS_CLIENT,
-          false,
-          DTLS_REASON_ALERT,
-          ANY },
-    };
-
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        meet(&rows[i].cfg, rows[i].role, rows[i].expects_other);
-        CHECK(rows[i].claim, seen.has_ended && !seen.is_up && seen.end == DTLS_EVENT_FAILED);
-        CHECK("for this reason", seen.reason == rows[i].reason);
-        CHECK("it is told why", rows[i].alert == ANY || ERR_GET_REASON(foreign.error) ==
-                                                            SSL_AD_REASON_OFFSET + rows[i].alert);
+    for (size_t i = 0; i < COUNT(refusals); i++) {
+        meet(&refusals[i].cfg, refusals[i].role, refusals[i].expects_other);
+        CHECK(refusals[i].claim, seen.has_ended && !seen.is_up && seen.end == DTLS_EVENT_FAILED);
+        CHECK("for this reason", seen.reason == refusals[i].reason);
+        CHECK("it is told why",
+              refusals[i].alert == ANY ||
+                  ERR_GET_REASON(foreign.error) == SSL_AD_REASON_OFFSET + refusals[i].alert);
         CHECK("no timer goes on", dtls_next_timeout(ours) == USEC_NEVER);
         CHECK("nothing left behind", ERR_peek_error() == 0);
         part();

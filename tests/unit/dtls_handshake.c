@@ -138,7 +138,7 @@ TEST(any_altered_byte)
     CHECK("no error is left behind", clean);
 }
 
-/* Byte 13 on of the server's last flight is its ChangeCipherSpec, then comes its sealed Finished. */
+/* The server's last flight is its ChangeCipherSpec, 14 bytes, and its sealed Finished. */
 TEST(altered_finished_is_a_lost_one)
 {
     size_t last;

@@ -1,4 +1,4 @@
-/* The flight timer: our clock, whatever the wall clock does; and the last flight, which has none. */
+/* The flight timer: our clock, whatever the wall clock does; the last flight, which has none. */
 #include "tests/check.h"
 #include "tests/support/dtls_pair.h"
 
