@@ -57,11 +57,10 @@ struct ice_answer {
 enum ice_pair_state { ICE_PAIR_WAITING, ICE_PAIR_IN_PROGRESS, ICE_PAIR_SUCCEEDED, ICE_PAIR_FAILED };
 
 enum ice_pair_flag {
-    ICE_PAIR_TRIGGERED = 1 << 0,     /* the peer's check arrived: ask next (RFC 8445 §7.3.1.4) */
-    ICE_PAIR_DUE = 1 << 1,           /* a request waits for poll_output */
-    ICE_PAIR_NOMINATED = 1 << 2,     /* valid and nominated */
-    ICE_PAIR_WAS_ASKED_FOR = 1 << 3, /* controlled: USE-CANDIDATE came before it was valid */
-    ICE_PAIR_IS_UNANSWERED = 1 << 4  /* the last keep-alive on a path has no answer yet */
+    ICE_PAIR_TRIGGERED = 1 << 0,    /* the peer's check arrived: ask next (RFC 8445 §7.3.1.4) */
+    ICE_PAIR_DUE = 1 << 1,          /* a request waits for poll_output */
+    ICE_PAIR_NOMINATED = 1 << 2,    /* valid and nominated */
+    ICE_PAIR_WAS_ASKED_FOR = 1 << 3 /* controlled: USE-CANDIDATE came, our own check decides */
 };
 
 /* A base and a remote candidate. Local reflexive candidates are sent from their base, so pairs of
@@ -70,6 +69,7 @@ struct ice_pair {
     uint8_t base, remote, state, flags;
     uint8_t local_type; /* how the peer sees our end: enum ice_type */
     uint8_t sends;      /* requests of this series, at most 8 */
+    uint8_t missed;     /* consent checks on this path since its last answer */
 
     /* What each of them said: bit 0 the last one, bit 1 the one before, and so on. */
     uint8_t said_controlling, said_use_candidate;
@@ -136,6 +136,7 @@ uint64_t ice_pair_priority(const struct ice *a, const struct ice_pair *p);
 struct addr ice_pair_to(const struct ice *a, const struct ice_pair *p);
 void ice_select(struct ice *a, usec now);
 void ice_drop_selected(struct ice *a, usec now);
+bool ice_leave_selected(struct ice *a, usec now);
 
 /* checks.c */
 void ice_begin_series(struct ice *a, struct ice_pair *p);

@@ -53,7 +53,7 @@ static void add_local(struct ice *a, const struct ice_local *l)
 {
     for (uint8_t i = 0; i < a->local_count; i++)
         if (a->locals[i].base == l->base && addr_equal(&a->locals[i].addr, &l->addr))
-            return; /* redundant, RFC 8445 §5.1.3: a host candidate behind no NAT, a second server */
+            return; /* redundant, RFC 8445 §5.1.3: no NAT, or a second server's answer */
     if (a->local_count < ICE_CANDIDATES_MAX)
         a->locals[a->local_count++] = *l;
 }

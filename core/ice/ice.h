@@ -36,8 +36,8 @@ struct ice_candidate {
 /* RFC 8839 §5.1, without "a=": "candidate:1 1 udp 2130706431 192.0.2.1 4000 typ host". */
 int ice_candidate_encode(const struct ice_candidate *c, char out[ICE_CANDIDATE_TEXT_MAX]);
 
-/* ERR_INVALID: malformed. ERR_WRONG_STATE: well formed but not for us (TCP, component 2, a .local or
- * other name): ignore it. "a=" and "candidate:" in front may be missing. */
+/* ERR_INVALID: malformed. ERR_WRONG_STATE: well formed but not for us (TCP, component 2, a .local
+ * or other name): ignore it. "a=" and "candidate:" in front may be missing. */
 int ice_candidate_decode(struct ice_candidate *out, const char *line);
 
 struct ice;
@@ -58,7 +58,7 @@ enum ice_event_type {
     ICE_EVENT_GATHERED,        /* no more local candidates will come from this gathering */
     ICE_EVENT_SELECTED,        /* path: data goes here from now on */
     ICE_EVENT_LOST,            /* the selected path's consent expired and no other path works */
-    ICE_EVENT_FAILED           /* no pair worked in time; terminal until ice_restart() */
+    ICE_EVENT_FAILED           /* no pair worked in time; terminal */
 };
 
 struct ice_path {
@@ -95,7 +95,8 @@ int ice_add_stun_server(struct ice *a, usec now, const struct addr *server);
 /* No more hosts or servers: ICE_EVENT_GATHERED comes when the last one answered or gave up. */
 void ice_end_local(struct ice *a, usec now);
 
-/* ERR_INVALID: lengths or characters against RFC 8839. Checks begin. */
+/* ERR_INVALID: lengths or characters against RFC 8839. ERR_NOMEM. ERR_WRONG_STATE: others are
+ * set. Checks begin. */
 int ice_set_remote(struct ice *a, usec now, const char *ufrag, const char *pwd);
 
 /* May come before ice_set_remote(). ERR_LIMIT; ERR_INVALID: an address nobody may make us send to

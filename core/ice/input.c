@@ -98,6 +98,8 @@ static uint8_t find_or_add_pair(struct ice *a, uint8_t base, const struct addr *
 
 static void on_pair_asked(struct ice *a, struct ice_pair *p, bool nominated, usec now)
 {
+    bool is_working;
+
     if (p->state == ICE_PAIR_FAILED)
         p->state = ICE_PAIR_WAITING;
     if (p->state != ICE_PAIR_SUCCEEDED)
@@ -106,7 +108,8 @@ static void on_pair_asked(struct ice *a, struct ice_pair *p, bool nominated, use
         p->next_at = now; /* the peer uses a spare we had given up */
     if (!nominated || a->is_controlling)
         return;
-    p->flags |= p->state == ICE_PAIR_SUCCEEDED ? ICE_PAIR_NOMINATED : ICE_PAIR_WAS_ASKED_FOR;
+    is_working = p->state == ICE_PAIR_SUCCEEDED && p->missed < ICE_MISSED_MAX;
+    p->flags |= is_working ? ICE_PAIR_NOMINATED : ICE_PAIR_WAS_ASKED_FOR;
     ice_select(a, now);
 }
 
@@ -189,7 +192,8 @@ static void on_check_ok(struct ice *a, usec now, struct ice_pair *p, uint8_t age
     if (p->state != ICE_PAIR_SUCCEEDED || p->next_at == USEC_NEVER)
         p->next_at = now + ice_consent_interval(a, p);
     p->state = ICE_PAIR_SUCCEEDED;
-    p->flags &= (uint8_t) ~(ICE_PAIR_TRIGGERED | ICE_PAIR_WAS_ASKED_FOR | ICE_PAIR_IS_UNANSWERED);
+    p->flags &= (uint8_t) ~(ICE_PAIR_TRIGGERED | ICE_PAIR_WAS_ASKED_FOR);
+    p->missed = 0;
     p->heard_at = now;
     p->local_type = type_of_mapped(a, p->base, &m->mapped);
     a->remotes[p->remote].has_answered = true;

@@ -20,6 +20,7 @@
 
 #define ICE_SPARE_PATHS_MAX 3 /* working paths kept alive beside the selected one */
 
-#define ICE_REQUEST_MAX 640 /* bytes of the longest message we write */
+/* Consent checks in a row without an answer before a spare path that does answer is preferred. */
+#define ICE_MISSED_MAX 2
 
 #endif

@@ -178,11 +178,33 @@ void ice_select(struct ice *a, usec now)
         set_selected(a, best, now);
 }
 
+/* Moves from a silent selected path to the best spare that was heard since the last consent check
+ * on it. The silent one stays a path: its next answer may win it back. */
+bool ice_leave_selected(struct ice *a, usec now)
+{
+    struct ice_pair *silent = &a->pairs[a->selected];
+    uint8_t best = ICE_NONE;
+
+    for (uint8_t i = 0; i < a->pair_count; i++)
+        if (a->pairs[i].state == ICE_PAIR_SUCCEEDED && a->pairs[i].heard_at > silent->sent_at &&
+            (best == ICE_NONE ||
+             ice_pair_priority(a, &a->pairs[i]) > ice_pair_priority(a, &a->pairs[best])))
+            best = i;
+    if (best == ICE_NONE)
+        return false;
+    silent->flags &= (uint8_t)~ICE_PAIR_NOMINATED;
+    a->pairs[best].flags |= ICE_PAIR_NOMINATED;
+    a->pairs[best].next_at = now; /* tell the peer at once */
+    set_selected(a, best, now);
+    return true;
+}
+
 static void begin_anew(struct ice *a)
 {
     for (uint8_t i = 0; i < a->pair_count; i++) {
         a->pairs[i].state = ICE_PAIR_WAITING;
         a->pairs[i].flags = 0;
+        a->pairs[i].missed = 0;
         a->pairs[i].next_at = USEC_NEVER;
     }
 }

@@ -9,8 +9,8 @@
  *     | attribute type                | length of the value           |
  *     | value, padded to 4 bytes ...                                  |
  *
- * Not done: MESSAGE-INTEGRITY-SHA256 is recognised but neither made nor checked (deviations.md, S1),
- * and RFC 3489 messages without the cookie are foreign (S2). */
+ * Not done: MESSAGE-INTEGRITY-SHA256 is recognised but neither made nor checked (deviations.md,
+ * S1), and RFC 3489 messages without the cookie are foreign (S2). */
 #ifndef HAWSER_STUN_H
 #define HAWSER_STUN_H
 

@@ -212,7 +212,9 @@ TEST(another_path_takes_over)
     wire_run(&w, w.now + 40 * SECOND);
     CHECK("moved",
           w.node[0].path.remote.family == ADDR_IPV6 && w.node[1].path.remote.family == ADDR_IPV6);
+    wire_run(&w, w.now + 60 * SECOND);
     CHECK("not lost", w.node[0].lost_count == 0 && w.node[1].lost_count == 0);
+    CHECK("moved once", w.node[0].selected_count <= 3 && w.node[1].selected_count <= 3);
     wire_deinit(&w);
 }
 
