@@ -28,7 +28,7 @@ enum phase { PHASE_WAITING, PHASE_CONNECTING, PHASE_ONLINE };
 /* A broker's name may have addresses of both families of which one does not answer, and
  * libmosquitto tries only the first that does not fail at once; so a failed try is repeated bound
  * to an IPv4 address, which makes it pass over the others. */
-enum family { FAMILY_ANY, FAMILY_IPV4, FAMILY_NONE_LEFT };
+enum family { FAMILY_ANY, FAMILY_IPV4 };
 
 struct conn {
     struct mqtt_link *link;
@@ -42,9 +42,11 @@ struct conn {
     usec misc_at;      /* when libmosquitto next looks at its keep-alive */
     unsigned failures; /* in a row */
     bool is_tcp_up;
+    bool is_suspicious; /* online was lost, and the broker was there again at once */
 
     /* What libmosquitto's callbacks told. */
-    bool is_over; /* the connection ended */
+    bool is_over;    /* the connection ended */
+    bool is_dropped; /* by the broker, without a word */
     enum signaling_state over_state;
     char why[MQTT_DETAIL_MAX], tls_error[MQTT_DETAIL_MAX];
 };
@@ -129,6 +131,7 @@ static void on_disconnect(struct mosquitto *m, void *ctx, int reason,
 
     (void)m;
     (void)props;
+    c->is_dropped = reason == MOSQ_ERR_CONN_LOST;
     if (reason == MQTT_RC_SESSION_TAKEN_OVER)
         note_over(c, SIGNALING_REPLACED, "another connection with this key took over");
     else if (reason >= MQTT_RC_UNSPECIFIED)
@@ -252,7 +255,7 @@ static void start_try(struct conn *c, usec now)
     int rc;
 
     c->phase = PHASE_CONNECTING;
-    c->is_tcp_up = c->is_over = false;
+    c->is_tcp_up = c->is_over = c->is_dropped = false;
     c->tls_error[0] = '\0';
     /* The two tries of an attempt share its time. */
     c->deadline_at = now + (c->family == FAMILY_ANY ? patience / 2 : patience - patience / 2);
@@ -291,6 +294,19 @@ static usec backoff(struct conn *c)
     return jittered(c, usec_min(wait, c->link->cfg.backoff_max_us));
 }
 
+/* mosquitto 2.0 closes the older connection of a client ID without MQTT 5's reason code. Two that
+ * take over from each other would never end; the older one is dropped twice first, and yields. */
+static void judge_loss(struct conn *c, bool was_online, usec now)
+{
+    if (was_online && c->is_dropped && c->is_suspicious &&
+        now - c->online_since < STABLE_AFTER_US) {
+        c->over_state = SIGNALING_REPLACED;
+        snprintf(c->why, sizeof c->why, "%s",
+                 "dropped again at once: another connection with this key seems to be there");
+    }
+    c->is_suspicious = was_online && c->is_dropped && c->over_state == SIGNALING_DOWN;
+}
+
 static void end_try(struct conn *c, usec now)
 {
     bool was_online = c->phase == PHASE_ONLINE;
@@ -302,6 +318,8 @@ static void end_try(struct conn *c, usec now)
     c->deadline_at = USEC_NEVER;
     if (was_online && now - c->online_since >= STABLE_AFTER_US)
         c->failures = 0;
+    if (was_online || c->family == FAMILY_IPV4)
+        judge_loss(c, was_online, now);
     if (c->over_state != SIGNALING_DOWN) {
         c->wait_until = now + jittered(c, c->link->cfg.backoff_slow_us);
     } else if (!was_online && c->family == FAMILY_ANY) {

@@ -1,0 +1,17 @@
+# tests/io/NAME.c becomes the program io-NAME and the test io/NAME. They have threads and real
+# sockets, on loopback only.
+if(NOT TARGET inside)
+    return()
+endif()
+file(GLOB IO_TESTS CONFIGURE_DEPENDS tests/io/*.c)
+list(REMOVE_ITEM IO_TESTS ${CMAKE_SOURCE_DIR}/tests/io/broker.c)
+foreach(source ${IO_TESTS})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(io-${name} ${source})
+    target_link_libraries(io-${name} PRIVATE inside PkgConfig::CMOCKA)
+    add_test(NAME io/${name} COMMAND io-${name})
+    set_tests_properties(io/${name} PROPERTIES LABELS threads TIMEOUT 120)
+endforeach()
+if(TARGET io-mqtt)
+    target_sources(io-mqtt PRIVATE tests/io/broker.c)
+endif()
