@@ -73,6 +73,7 @@ struct ice_pair {
 
     /* What each of them said: bit 0 the last one, bit 1 the one before, and so on. */
     uint8_t said_controlling, said_use_candidate;
+    uint8_t awaited; /* which have no answer yet: each is answered at most once */
     uint32_t rtt_us;
     struct stun_id id; /* of the last request; the series shares all but the last byte */
     usec sent_at, sent_before_at;

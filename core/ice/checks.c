@@ -17,6 +17,7 @@ void ice_begin_series(struct ice *a, struct ice_pair *p)
 {
     stun_id_init(&p->id, a->rng);
     p->sends = 0;
+    p->awaited = 0;
 }
 
 /* Each send is a transaction of its own (deviations.md, I3): only the last byte of the id differs,
@@ -29,6 +30,7 @@ void ice_send_check(struct ice *a, struct ice_pair *p, usec now)
     p->sent_at = now;
     p->said_controlling = (uint8_t)(p->said_controlling << 1 | a->is_controlling);
     p->said_use_candidate = (uint8_t)(p->said_use_candidate << 1 | is_to_nominate(a, p));
+    p->awaited = (uint8_t)(p->awaited << 1 | 1);
     p->flags &= (uint8_t)~ICE_PAIR_TRIGGERED;
     p->flags |= ICE_PAIR_DUE;
     if (!a->remotes[p->remote].has_answered)

@@ -147,14 +147,14 @@ static enum verdict on_request(struct ice *a, usec now, uint8_t base, const stru
     return VERDICT_TAKEN;
 }
 
-/* The pair whose current series has this id; *age is how many requests have followed it. */
+/* The pair that awaits an answer to this id; *age is how many requests have followed that one. */
 static struct ice_pair *find_asked(struct ice *a, const struct stun_id *id, uint8_t *age)
 {
     for (uint8_t i = 0; i < a->pair_count; i++) {
         struct ice_pair *p = &a->pairs[i];
 
         *age = (uint8_t)(p->id.bytes[LAST] - id->bytes[LAST]);
-        if (*age < p->sends && memcmp(p->id.bytes, id->bytes, LAST) == 0)
+        if (*age < 8 && p->awaited >> *age & 1 && memcmp(p->id.bytes, id->bytes, LAST) == 0)
             return p;
     }
     return NULL;
@@ -237,6 +237,7 @@ static enum verdict on_answer(struct ice *a, usec now, uint8_t base, const struc
     if (m->unknown_count || (m->class == STUN_SUCCESS && !(m->has & STUN_HAS_MAPPED)) ||
         (m->class == STUN_ERROR && !(m->has & STUN_HAS_ERROR)))
         return VERDICT_MALFORMED;
+    p->awaited &= (uint8_t) ~(1u << age);
     note_round_trip(p, age, now);
     if (m->class == STUN_SUCCESS)
         on_check_ok(a, now, p, age, m);
