@@ -87,9 +87,8 @@ usec mqtt_queue_next_expiry(struct mqtt_link *l);
 /* What an old connection had not acknowledged is sent again by the next. */
 void mqtt_queue_requeue(struct mqtt_link *l);
 
-/* With the lock held. */
-struct mqtt_send *mqtt_queue_next_waiting(struct mqtt_link *l); /* NULL if none */
-void mqtt_queue_fail(struct mqtt_link *l, struct mqtt_send *s);
+/* With the lock held; NULL if none. */
+struct mqtt_send *mqtt_queue_next_waiting(struct mqtt_link *l);
 
 /* The thread: ctx is the mqtt_link. Wakes ended_task as its last act. */
 void *mqtt_link_main(void *ctx);

@@ -152,8 +152,3 @@ struct mqtt_send *mqtt_queue_next_waiting(struct mqtt_link *l)
 {
     return oldest_in(l, SEND_WAITING);
 }
-
-void mqtt_queue_fail(struct mqtt_link *l, struct mqtt_send *s)
-{
-    finish(l, s, SIGNALING_FAILED);
-}
