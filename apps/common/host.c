@@ -1,0 +1,172 @@
+#include "apps/common/host.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "apps/common/clock.h"
+#include "apps/common/qr.h"
+#include "apps/common/say.h"
+#include "apps/common/stop.h"
+
+enum { INVITE_S = 300, ONLINE_HINT_MS = 5000 };
+
+struct host_guest {
+    struct host *host;
+    struct host_guest *next;
+    pthread_t thread;
+    int handle;
+    atomic_bool done;
+};
+
+static int on_request(void *ctx, int device, const struct hawser_request *request)
+{
+    struct host *h = ctx;
+
+    (void)device;
+    (void)request;
+    return atomic_load(&h->active) < h->sessions_max ? 0 : HAWSER_REASON_FULL;
+}
+
+static void on_paired(void *ctx, int device, const char *peer_id)
+{
+    struct host *h = ctx;
+
+    (void)device;
+    say("paired with %s", peer_id);
+    say_json(json_pack("{s{ss}}", "paired", "peer", peer_id));
+    atomic_store(&h->paired, true);
+}
+
+static void *serve_guest(void *arg)
+{
+    struct host_guest *g = arg;
+
+    g->host->serve(g->host, g->handle);
+    atomic_fetch_sub(&g->host->active, 1);
+    atomic_store(&g->done, true);
+    return NULL;
+}
+
+/* Two requests may both have been accepted for the last place: the later one is closed here. */
+static void welcome(struct host *h, int handle)
+{
+    struct host_guest *g;
+
+    if (atomic_fetch_add(&h->active, 1) >= h->sessions_max) {
+        hawser_close(handle, HAWSER_REASON_FULL);
+        atomic_fetch_sub(&h->active, 1);
+        return;
+    }
+    g = calloc(1, sizeof *g);
+    if (g)
+        *g = (struct host_guest){ .host = h, .next = h->guests, .handle = handle };
+    if (g && !pthread_create(&g->thread, NULL, serve_guest, g)) {
+        h->guests = g;
+        return;
+    }
+    free(g);
+    hawser_close(handle, HAWSER_REASON_NO_RESOURCES);
+    atomic_fetch_sub(&h->active, 1);
+}
+
+/* Joins the threads that are done, or all of them. */
+static void part(struct host *h, bool all)
+{
+    struct host_guest **at = &h->guests;
+
+    while (*at) {
+        struct host_guest *g = *at;
+
+        if (!all && !atomic_load(&g->done)) {
+            at = &g->next;
+            continue;
+        }
+        *at = g->next;
+        pthread_join(g->thread, NULL);
+        free(g);
+    }
+}
+
+static int invite(const struct host *h)
+{
+    char line[HAWSER_INVITE_MAX];
+    int error = hawser_device_invite(h->device, INVITE_S, line);
+
+    if (error)
+        return error;
+    say("\nPair an app within %d minutes: scan this, or run\n\n    hawser pair '%s'\n",
+        INVITE_S / 60, line);
+    if (!say_is_json())
+        qr_print(stdout, line);
+    say_json(json_pack("{ss}", "invite", line));
+    return 0;
+}
+
+static void await_broker(const struct host *h)
+{
+    bool hinted = false;
+    usec began_at = clock_now();
+
+    while (!stop_asked() && !hawser_device_wait_online(h->device, STOP_POLL_MS)) {
+        if (!hinted && clock_now() - began_at > ONLINE_HINT_MS * MILLISECOND) {
+            say_aside("no answer from the broker yet; trying on. Is \"broker\" right? "
+                      "\"hawser up\" starts one.");
+            hinted = true;
+        }
+    }
+}
+
+static int listen_on(struct host *h)
+{
+    usec expires_at = clock_now() + INVITE_S * SECOND;
+
+    while (!stop_asked()) {
+        int handle = hawser_device_listen(h->device, STOP_POLL_MS);
+
+        part(h, false);
+        if (handle >= 0)
+            welcome(h, handle);
+        else if (handle != HAWSER_ERR_TIMEOUT)
+            return say_failure(handle, "listening for sessions");
+        if (h->pair_only && atomic_load(&h->paired))
+            return EXIT_CODE_OK;
+        if (h->pair_only && clock_now() > expires_at)
+            return say_error("nobody paired in time: run this again for a new line");
+    }
+    return h->pair_only ? say_error("interrupted before an app had paired") : EXIT_CODE_OK;
+}
+
+static int run(struct host *h)
+{
+    int error;
+
+    hawser_device_set_accept(h->device, on_request, h);
+    hawser_device_set_paired(h->device, on_paired, h);
+    hawser_device_set_limit(h->device, HOST_SESSIONS_MAX); /* on_request() keeps the real one */
+    hawser_device_id(h->device, h->id);
+    await_broker(h);
+    if (stop_asked())
+        return EXIT_CODE_OK;
+    say("%s is online", h->id);
+    say_json(json_pack("{s{ss}}", "ready", "id", h->id));
+    error = h->pair ? invite(h) : 0;
+    return error ? say_failure(error, "making a pairing line") : listen_on(h);
+}
+
+int host_run(struct host *h, const struct options *o, const char *label)
+{
+    int code;
+
+    if (options_apply(o))
+        return EXIT_CODE_FAILED;
+    h->device = hawser_device_open(label);
+    if (h->device < 0)
+        return say_failure(h->device, "opening the device \"%s\"", label);
+    stop_on_signals();
+    code = run(h);
+    stop_ask();
+    hawser_device_close(h->device); /* every blocked call of the sessions returns */
+    part(h, true);
+    hawser_deinit();
+    return code;
+}

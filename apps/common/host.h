@@ -1,0 +1,32 @@
+/* host.h: the device side of a program: one device, and a thread for each of its sessions. */
+#ifndef HAWSER_APPS_COMMON_HOST_H
+#define HAWSER_APPS_COMMON_HOST_H
+
+#include <stdatomic.h>
+
+#include "apps/common/options.h"
+#include "hawser/device.h"
+
+struct host_guest; /* a session and its thread */
+
+#define HOST_SESSIONS_MAX 64
+
+struct host {
+    /* Serves one session until it ends or stop_asked(), and closes it; on a thread of its own. */
+    void (*serve)(struct host *h, int handle);
+    void *ctx;
+    int sessions_max; /* 1 … HOST_SESSIONS_MAX; more are refused as HAWSER_REASON_FULL */
+    bool pair;        /* print a pairing line when online */
+    bool pair_only;   /* end after the first pairing, or when the line has expired */
+
+    int device;
+    char id[HAWSER_ID_MAX];
+    atomic_int active; /* sessions being served */
+    atomic_bool paired;
+    struct host_guest *guests;
+};
+
+/* Opens the device and serves until a signal comes. An exit code. */
+int host_run(struct host *h, const struct options *o, const char *label);
+
+#endif

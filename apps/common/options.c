@@ -1,0 +1,190 @@
+#include "apps/common/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/common/say.h"
+#include "hawser/hawser.h"
+
+enum { RULES_MAX = 32, LONG_ONLY = 256 };
+
+/* All rules of one call, and what getopt_long() wants to know of them. */
+struct table {
+    const struct option_rule *rule[RULES_MAX];
+    size_t count;
+    struct option longs[RULES_MAX + 1];
+    char letters[2 * RULES_MAX + 2];
+};
+
+static void table_add(struct table *t, const struct option_rule *rules, size_t count)
+{
+    for (size_t i = 0; i < count && t->count < RULES_MAX; i++) {
+        const struct option_rule *r = &rules[i];
+        bool takes_value = r->kind == OPTION_TEXT || r->kind == OPTION_NUMBER;
+        char letter[3] = { r->letter, takes_value ? ':' : 0, 0 };
+
+        t->longs[t->count] = (struct option){
+            .name = r->name,
+            .has_arg = takes_value ? required_argument : no_argument,
+            .val = LONG_ONLY + (int)t->count,
+        };
+        if (r->letter)
+            strcat(t->letters, letter);
+        t->rule[t->count++] = r;
+    }
+}
+
+/* What getopt_long() answered: a letter, or the number of a long option. */
+static const struct option_rule *table_find(const struct table *t, int answer)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (answer == LONG_ONLY + (int)i || (answer == t->rule[i]->letter && answer))
+            return t->rule[i];
+    return NULL;
+}
+
+static bool set_number(const struct option_rule *r, const char *text)
+{
+    char *end;
+    long long number;
+
+    errno = 0;
+    number = strtoll(text, &end, 10);
+    if (errno || end == text || *end || number < r->least || number > r->most) {
+        say_error("--%s: \"%s\" is not a number from %lld to %lld", r->name, text,
+                  (long long)r->least, (long long)r->most);
+        return false;
+    }
+    *(int64_t *)r->value = number;
+    return true;
+}
+
+static bool set_value(const struct option_rule *r, const char *text)
+{
+    switch (r->kind) {
+    case OPTION_FLAG:
+        *(bool *)r->value = true;
+        break;
+    case OPTION_COUNT:
+        ++*(int *)r->value;
+        break;
+    case OPTION_TEXT:
+        *(const char **)r->value = text;
+        break;
+    case OPTION_NUMBER:
+        return set_number(r, text);
+    }
+    return true;
+}
+
+static void print_help(const struct options_spec *spec, const struct table *t)
+{
+    printf("usage: %s %s\n\n%s\n\n", program_invocation_short_name, spec->usage, spec->about);
+    for (size_t i = 0; i < t->count; i++) {
+        const struct option_rule *r = t->rule[i];
+        const char *text = r->help;
+        int argument = 0;
+        char name[40];
+
+        if (r->kind == OPTION_TEXT || r->kind == OPTION_NUMBER)
+            argument = (int)strcspn(text, " ");
+        snprintf(name, sizeof name, "--%s %.*s", r->name, argument, text);
+        text += argument;
+        printf("  %c%c%c %-22s %s\n", r->letter ? '-' : ' ', r->letter ? r->letter : ' ',
+               r->letter ? ',' : ' ', name, text + strspn(text, " "));
+    }
+    printf("\nexit codes: 0 done, 1 failed (the message has the code), 2 wrong usage\n");
+}
+
+static bool read_options(const struct table *t, int argc, char **argv)
+{
+    int answer;
+
+    optind = 0; /* glibc: start anew, also its own state */
+    while ((answer = getopt_long(argc, argv, t->letters, t->longs, NULL)) != -1) {
+        const struct option_rule *r = table_find(t, answer);
+
+        if (!r || !set_value(r, optarg))
+            return false; /* getopt_long() or set_value() has said it */
+    }
+    return true;
+}
+
+static int check_operands(const struct options_spec *spec, int operands)
+{
+    const char *what = operands < spec->operands_least ? "something is missing" : "too much given";
+
+    if (operands >= spec->operands_least && operands <= spec->operands_most)
+        return optind;
+    fprintf(stderr, "%s: %s; usage: %s %s\n", program_invocation_short_name, what,
+            program_invocation_short_name, spec->usage);
+    return OPTIONS_WRONG;
+}
+
+int options_parse(struct options *o, const struct options_spec *spec, int argc, char **argv)
+{
+    bool help = false;
+    int64_t timeout_s = 0;
+    const struct option_rule always[] = {
+        { "home", 0, OPTION_TEXT, &o->home, 0, 0, "DIR  keys, grants and config (~/.hawser)" },
+        { "json", 0, OPTION_FLAG, &o->json, 0, 0, "results as JSON, one object a line" },
+        { "help", 'h', OPTION_FLAG, &help, 0, 0, "this text" },
+    };
+    const struct option_rule remote[] = {
+        { "as", 0, OPTION_TEXT, &o->label, 0, 0, "LABEL  use the key of this label" },
+        { "broker", 0, OPTION_TEXT, &o->broker, 0, 0, "URL  mqtt://host:port or mqtts://..." },
+        { "stun", 0, OPTION_TEXT, &o->stun, 0, 0, "LIST  host:port of STUN servers, by commas" },
+        { "timeout", 0, OPTION_NUMBER, &timeout_s, 1, 30, "S  seconds to connect (15)" },
+        { "verbose", 'v', OPTION_COUNT, &o->verbose, 0, 0, "what the library does; -vv: more" },
+    };
+    struct table t = { 0 };
+
+    table_add(&t, spec->rules, spec->count);
+    if (!spec->is_local)
+        table_add(&t, remote, sizeof remote / sizeof *remote);
+    table_add(&t, always, sizeof always / sizeof *always);
+    if (!read_options(&t, argc, argv))
+        return OPTIONS_WRONG;
+    o->timeout_ms = (int)timeout_s * 1000;
+    say_use_json(o->json);
+    if (!help)
+        return check_operands(spec, argc - optind);
+    print_help(spec, &t);
+    return OPTIONS_HELP;
+}
+
+int options_exit(int answer)
+{
+    return answer == OPTIONS_HELP ? EXIT_CODE_OK : EXIT_CODE_USAGE;
+}
+
+static void log_line(void *ctx, enum hawser_log_level level, const char *line)
+{
+    static const char *const names[] = { "error", "warning", "info", "debug" };
+
+    (void)ctx;
+    fprintf(stderr, "%s: %s\n", names[level], line);
+}
+
+int options_apply(const struct options *o)
+{
+    const struct {
+        const char *name, *value;
+    } settings[] = { { "home", o->home }, { "broker", o->broker }, { "stun", o->stun } };
+    int level = HAWSER_LOG_WARNING + o->verbose;
+
+    hawser_set_log(level < HAWSER_LOG_DEBUG ? (enum hawser_log_level)level : HAWSER_LOG_DEBUG,
+                   log_line, NULL);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        int error = settings[i].value ? hawser_set_option(settings[i].name, settings[i].value) : 0;
+
+        if (error) {
+            say_failure(error, "--%s %s", settings[i].name, settings[i].value);
+            return error;
+        }
+    }
+    return 0;
+}

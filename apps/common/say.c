@@ -1,0 +1,114 @@
+#include "apps/common/say.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "core/base/bytes.h"
+#include "hawser/hawser.h"
+
+enum { TEXT_MAX = 1024 };
+
+static bool use_json;
+
+static const struct {
+    int code;
+    const char *text;
+} advice[] = {
+    { HAWSER_ERR_TIMEOUT, "Is the broker reachable? Is the device's program running?" },
+    { HAWSER_ERR_INVALID, "Check the ID and the options; -v shows what the library found." },
+    { HAWSER_ERR_OFFLINE, "Is the device's program running, and with the same broker?" },
+    { HAWSER_ERR_NO_PATH, "A firewall may block UDP. A relay would help: see --stun." },
+    { HAWSER_ERR_LOST, "The network may have changed; try again." },
+    { HAWSER_ERR_NO_PORT, "Check the option \"bind\" and the limits on UDP sockets." },
+    { HAWSER_ERR_SESSION_LIMIT, "Close another session, or raise the limit." },
+    { HAWSER_ERR_PRIVACY_REFUSED, "Switch privacy mode off at the device." },
+    { HAWSER_ERR_NO_SENDER, "Can the device read its source? Its own messages say more." },
+    { HAWSER_ERR_DEVICE_FULL, "Close another viewer, or raise the device's --max-sessions." },
+    { HAWSER_ERR_UNAUTHORISED, "Pair first: hawser pair 'hawser:...' with the device's line." },
+    { HAWSER_ERR_IN_CALL, "Try again when the call is over." },
+};
+
+void say_use_json(bool json)
+{
+    use_json = json;
+}
+
+bool say_is_json(void)
+{
+    return use_json;
+}
+
+const char *say_advice(int code)
+{
+    for (size_t i = 0; i < COUNT(advice); i++)
+        if (advice[i].code == code)
+            return advice[i].text;
+    return NULL;
+}
+
+int say_error(const char *format, ...)
+{
+    char text[TEXT_MAX];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    fprintf(stderr, "%s: %s\n", program_invocation_short_name, text);
+    say_json(json_pack("{s{ss}}", "error", "text", text));
+    return EXIT_CODE_FAILED;
+}
+
+int say_failure(int code, const char *format, ...)
+{
+    const char *more = say_advice(code);
+    char text[TEXT_MAX];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    fprintf(stderr, "%s: %s: %s (%d)\n", program_invocation_short_name, text, hawser_strerror(code),
+            code);
+    if (more)
+        fprintf(stderr, "    %s\n", more);
+    say_json(json_pack("{s{sissss}}", "error", "code", code, "text", hawser_strerror(code), "while",
+                       text));
+    return EXIT_CODE_FAILED;
+}
+
+void say(const char *format, ...)
+{
+    va_list args;
+
+    if (use_json)
+        return;
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    putchar('\n');
+    fflush(stdout);
+}
+
+void say_aside(const char *format, ...)
+{
+    va_list args;
+
+    if (use_json)
+        return;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+void say_json(json_t *object)
+{
+    if (use_json && object) {
+        json_dumpf(object, stdout, JSON_COMPACT);
+        putchar('\n');
+        fflush(stdout);
+    }
+    json_decref(object);
+}
