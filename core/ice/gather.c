@@ -117,6 +117,16 @@ int ice_add_host(struct ice *a, usec now, const struct addr *base, uint16_t pref
     return ERR_OK;
 }
 
+size_t ice_get_local(const struct ice *a, struct ice_candidate *out, size_t max)
+{
+    size_t count = 0;
+
+    for (uint8_t i = 0; i < a->local_count && count < max; i++)
+        if (a->locals[i].type != ICE_PEER_REFLEXIVE) /* those are only the peer's to see */
+            out[count++] = ice_local_candidate(a, &a->locals[i]);
+    return count;
+}
+
 int ice_add_stun_server(struct ice *a, usec now, const struct addr *server)
 {
     if (server->port == 0 || addr_scope_of(server) == ADDR_SCOPE_UNUSABLE)

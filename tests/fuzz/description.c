@@ -4,6 +4,8 @@
 
 #include "core/session/session.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     static struct session_description first, second;
