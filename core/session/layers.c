@@ -169,13 +169,22 @@ static bool poll_sealed(struct session *s, usec now, struct out *out)
         return false;
     out->head = DTLS_HEAD;
     out->tail = DTLS_TAIL;
-    if (!sctp_poll_output(s->sctp, now, out))
-        return false;
-    if (dtls_seal(s->dtls, out)) {
+    if (sctp_poll_output(s->sctp, now, out)) {
+        if (dtls_seal(s->dtls, out) == ERR_OK)
+            return true;
         session_finish(s, SESSION_END_NOMEM, now);
-        return false;
     }
-    return true;
+    out->head = out->tail = 0;
+    return false;
+}
+
+/* Flights go before data, which the peer could not open without them; but the association's last
+ * word goes before close_notify, behind which nothing is read. */
+static bool poll_lower(struct session *s, usec now, struct out *out)
+{
+    if (s->state == SESSION_CLOSED)
+        return poll_sealed(s, now, out) || dtls_poll_output(s->dtls, out);
+    return dtls_poll_output(s->dtls, out) || poll_sealed(s, now, out);
 }
 
 bool session_poll_output(struct session *s, usec now, struct out *out)
@@ -190,7 +199,7 @@ bool session_poll_output(struct session *s, usec now, struct out *out)
     out_reset(out);
     out->from = s->path.local;
     out->to = s->path.remote;
-    some = poll_sealed(s, now, out) || dtls_poll_output(s->dtls, out);
+    some = poll_lower(s, now, out);
     session_pump(s, now); /* sending may end the association */
     return some;
 }
