@@ -141,16 +141,21 @@ static void chain_truncate(struct chain *c, struct block *last, uint32_t end, si
     }
 }
 
-int chain_append_all(struct chain *c, struct bytes b)
+int chain_append_both(struct chain *c, struct bytes header, struct bytes body)
 {
     struct block *last = c->last;
     uint32_t end = last ? last->end : 0;
     size_t len = c->len;
 
-    if (chain_append(c, b) == b.len)
+    if (chain_append(c, header) == header.len && chain_append(c, body) == body.len)
         return ERR_OK;
     chain_truncate(c, last, end, len);
     return ERR_LIMIT;
+}
+
+int chain_append_all(struct chain *c, struct bytes b)
+{
+    return chain_append_both(c, b, bytes_of(NULL, 0));
 }
 
 struct bytes chain_peek(const struct chain *c)

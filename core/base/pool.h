@@ -49,6 +49,9 @@ size_t chain_append(struct chain *c, struct bytes b);
 /* All or nothing: ERR_LIMIT leaves the chain as it was. */
 int chain_append_all(struct chain *c, struct bytes b);
 
+/* Both or neither: a header and what it describes. */
+int chain_append_both(struct chain *c, struct bytes header, struct bytes body);
+
 /* The first contiguous bytes; empty if the chain is. Valid until the chain is next changed. */
 struct bytes chain_peek(const struct chain *c);
 

@@ -1,0 +1,188 @@
+/* SACK arrives: what has left the network, and what that allows. RFC 9260 §6.2.1.
+ *
+ * Gap blocks are compared with those of the SACK before: work is done for TSNs whose state
+ * changes, not for all that are in flight. */
+#include "core/sctp/assoc.h"
+
+struct pass {
+    struct sctp *s;
+    usec now;
+    size_t bytes;     /* newly acknowledged */
+    uint32_t highest; /* newly acknowledged TSN; valid if bytes > 0 */
+};
+
+static void ack_one(struct pass *p, uint32_t tsn, struct tx_chunk *c)
+{
+    struct sctp *s = p->s;
+
+    if (c->state == TX_ACKED)
+        return;
+    if (c->state == TX_IN_FLIGHT) {
+        s->tx.flight_bytes -= tx_chunk_bytes(c);
+        s->tx.flight_payload -= c->len;
+    } else {
+        s->tx.lost_count--;
+    }
+    c->state = TX_ACKED;
+    p->highest = p->bytes ? tsn_max(p->highest, tsn) : tsn;
+    p->bytes += tx_chunk_bytes(c);
+    if (s->tx.is_timing && tsn == s->tx.rtt_tsn) {
+        s->tx.is_timing = false;
+        rto_add_sample(&s->rto, p->now - c->sent_at);
+    }
+}
+
+static void advance_base(struct pass *p, uint32_t cum_tsn)
+{
+    struct sctp *s = p->s;
+
+    while (s->tx.base_tsn != cum_tsn + 1) {
+        struct tx_chunk *c = tx_chunk_at(s, s->tx.base_tsn);
+
+        ack_one(p, s->tx.base_tsn, c);
+        queue_release(s, stream_find(s, c->stream), c);
+        s->tx.base_tsn++;
+    }
+    s->tx.resend_from = tsn_max(s->tx.resend_from, s->tx.base_tsn);
+    tsn_set_drop_to(&s->tx.sacked, cum_tsn);
+}
+
+static void on_newly_reported(void *ctx, struct tsn_range range)
+{
+    struct pass *p = ctx;
+
+    for (uint32_t tsn = range.first; tsn != range.last + 1; tsn++)
+        ack_one(p, tsn, tx_chunk_at(p->s, tsn));
+}
+
+/* The peer dropped what it had reported (§6.2), or an older SACK came late. T3 decides. */
+static void on_no_longer_reported(void *ctx, struct tsn_range range)
+{
+    struct pass *p = ctx;
+
+    for (uint32_t tsn = range.first; tsn != range.last + 1; tsn++) {
+        struct tx_chunk *c = tx_chunk_at(p->s, tsn);
+
+        c->state = TX_IN_FLIGHT;
+        p->s->tx.flight_bytes += tx_chunk_bytes(c);
+        p->s->tx.flight_payload += c->len;
+    }
+}
+
+/* Blocks out of order end the list; those that do not fit our memory count as not reported. False:
+ * a block names a TSN never sent. */
+static bool read_gaps(struct sctp *s, const struct sack_chunk *sack, struct tsn_set *out)
+{
+    struct rd r = sack->gaps;
+    uint32_t before = sack->cum_tsn;
+
+    out->count = 0;
+    for (unsigned i = 0; i < sack->gap_count; i++) {
+        struct tsn_range range = { .first = sack->cum_tsn + rd_u16(&r) };
+
+        range.last = sack->cum_tsn + rd_u16(&r);
+        if (!tsn_before(range.last, s->tx.next_tsn))
+            return false;
+        if (!tsn_before(before, range.first) || tsn_before(range.last, range.first) ||
+            tsn_set_append(out, range) != ERR_OK)
+            break;
+        before = range.last;
+    }
+    return true;
+}
+
+static void ack_gaps(struct pass *p)
+{
+    struct sctp *s = p->s;
+    struct tsn_set last = s->tx.sacked;
+
+    tsn_set_difference(&s->tx.reported, &s->tx.sacked, p, on_newly_reported);
+    tsn_set_difference(&s->tx.sacked, &s->tx.reported, p, on_no_longer_reported);
+    s->tx.sacked = s->tx.reported;
+    s->tx.reported = last;
+}
+
+/* The window opened again while one chunk probes it: that one was not lost to congestion. */
+static void learn_window(struct sctp *s, uint32_t a_rwnd)
+{
+    struct tx_chunk *c = tx_chunk_at(s, s->tx.base_tsn);
+    bool was_shut = s->tx.peer_rwnd < s->cc.packet_bytes;
+    bool is_shut = a_rwnd < s->cc.packet_bytes;
+
+    s->tx.peer_rwnd = a_rwnd;
+    if (is_shut)
+        s->errors = 0; /* §6.1 A: a peer that answers probes is alive */
+    if (was_shut && !is_shut && s->tx.next_tsn - s->tx.base_tsn == 1 && c->state == TX_IN_FLIGHT)
+        loss_mark(s, s->tx.base_tsn, c);
+}
+
+static void after_ack(struct pass *p, bool has_advanced)
+{
+    struct sctp *s = p->s;
+
+    if (p->bytes) {
+        s->errors = 0;
+        rto_restore(&s->rto);
+        heartbeat_postpone(s, p->now);
+        loss_detect(s, p->now, p->highest);
+    }
+    if (has_advanced && s->tx.is_recovering && tsn_before(s->tx.recover_tsn, s->tx.base_tsn))
+        s->tx.is_recovering = false;
+    if (has_advanced && p->bytes && !s->tx.is_recovering)
+        s->cc.ops->on_ack(&s->cc, p->now, p->bytes, s->tx.is_cwnd_limited);
+    if (s->tx.base_tsn == s->tx.next_tsn)
+        s->t3_at = USEC_NEVER; /* §6.3.2 R2 */
+    else if (has_advanced)
+        s->t3_at = p->now + s->rto.rto_us; /* R3 */
+    if (has_advanced)
+        queue_wake_waiters(s);
+    reconfig_advance(s, p->now);
+    closing_advance(s, p->now);
+}
+
+static bool is_never_sent(const struct sctp *s, uint32_t cum_tsn)
+{
+    return !tsn_before(cum_tsn, s->tx.next_tsn);
+}
+
+enum verdict on_sack(struct sctp *s, usec now, const struct chunk *c)
+{
+    struct sack_chunk sack;
+    struct pass p = { .s = s, .now = now };
+    bool has_advanced;
+
+    if (!sack_decode(&sack, c->body))
+        return VERDICT_MALFORMED;
+    if (s->state < STATE_UP)
+        return VERDICT_UNEXPECTED;
+    if (tsn_before(sack.cum_tsn, s->tx.base_tsn - 1))
+        return VERDICT_DUPLICATE; /* overtaken by a later one */
+    if (is_never_sent(s, sack.cum_tsn) || !read_gaps(s, &sack, &s->tx.reported)) {
+        assoc_fail(s, now, CAUSE_PROTOCOL_VIOLATION, "SACK of a TSN never sent");
+        return VERDICT_MALFORMED;
+    }
+    has_advanced = sack.cum_tsn != s->tx.base_tsn - 1;
+    advance_base(&p, sack.cum_tsn);
+    ack_gaps(&p);
+    if (s->tx.chunks_cap)
+        learn_window(s, sack.a_rwnd);
+    after_ack(&p, has_advanced);
+    return VERDICT_TAKEN;
+}
+
+bool ack_cumulative(struct sctp *s, usec now, uint32_t cum_tsn)
+{
+    struct pass p = { .s = s, .now = now };
+    bool has_advanced;
+
+    if (tsn_before(cum_tsn, s->tx.base_tsn - 1))
+        return true;
+    if (is_never_sent(s, cum_tsn)) {
+        assoc_fail(s, now, CAUSE_PROTOCOL_VIOLATION, "SHUTDOWN of a TSN never sent");
+        return false;
+    }
+    has_advanced = cum_tsn != s->tx.base_tsn - 1;
+    advance_base(&p, cum_tsn);
+    after_ack(&p, has_advanced);
+    return true;
+}

@@ -1,0 +1,315 @@
+/* assoc.h: what the files of this folder share: the association and the seams between its parts.
+ *
+ *     input.c --> handshake.c, rx.c, ack.c, reconfig.c, closing.c --> assoc.c (states, events)
+ *     output.c <-- replies.c, sack.c, tx.c (new data by sched.c, lost data again), timers.c
+ *
+ * Received bytes go from the packet into their stream's chain, or wait in park.c for the bytes
+ * before them. Bytes to send lie in their stream's chain until the cumulative ack passes them; the
+ * ring of tx.chunks says where each TSN's payload begins. */
+#ifndef HAWSER_SCTP_ASSOC_H
+#define HAWSER_SCTP_ASSOC_H
+
+#include "core/sctp/cc.h"
+#include "core/sctp/chunk.h"
+#include "core/sctp/cookie.h"
+#include "core/sctp/park.h"
+#include "core/sctp/rto.h"
+#include "core/sctp/sctp.h"
+#include "core/sctp/tsn.h"
+
+enum {
+    DUPLICATES_MAX = 16,    /* duplicate TSNs remembered for the next SACK */
+    GAPS_MAX = 512,         /* ranges behind the cumulative TSN; more is not accepted */
+    TSN_WINDOW_MAX = 65535, /* what a gap block's 16-bit offset reaches */
+    TX_CHUNKS_MIN = 64,     /* records of chunks in flight; the ring grows in powers of two */
+    TX_CHUNKS_MAX = 16384,
+    RETRIED_MAX = 256,      /* retransmissions watched for being lost again */
+    REPLY_BYTES_MAX = 4096, /* control chunks waiting to leave */
+    RESET_STREAMS_MAX = 64, /* in one RE-CONFIG request */
+    ABORT_TEXT_MAX = 64,
+    FRAGMENT_MIN = 256,       /* no shorter fragment is cut just to fill a packet */
+    MISSES_BEFORE_RESEND = 3, /* RFC 9260 §7.2.4 */
+    PACKETS_PER_SACK = 2,     /* RFC 9260 §6.2 */
+    MESSAGE_HEADER_LEN = 8,   /* in a chain to send: length, ppid */
+    PIECE_HEADER_LEN = 8      /* in a chain received: length, flags, ppid */
+};
+
+#define SACK_DELAY_US       (20 * MILLISECOND) /* RFC 9260 §6.2 allows up to 200 ms */
+#define COOKIE_LIFETIME_US  (60 * SECOND)      /* RFC 9260 §16 */
+#define POOL_RETRY_US       (10 * MILLISECOND) /* when the shared pool had no block */
+#define SHUTDOWN_GUARD_RTOS 5                  /* T5, RFC 9260 §9.2: times rto_max_us */
+
+enum sctp_state {
+    STATE_CLOSED,
+    STATE_COOKIE_WAIT,
+    STATE_COOKIE_ECHOED,
+    STATE_UP,
+    STATE_SHUTDOWN_PENDING,
+    STATE_SHUTDOWN_SENT,
+    STATE_SHUTDOWN_RECEIVED,
+    STATE_SHUTDOWN_ACK_SENT,
+    STATE_ENDED,
+    STATES
+};
+
+/* Where our outgoing side of a stream stands with sctp_reset_stream(). */
+enum reset_state { RESET_NONE, RESET_WANTED, RESET_ASKED };
+
+struct stream {
+    uint16_t id;
+    uint8_t events; /* bits of 1 << enum sctp_event_type, to be told */
+    bool is_event_listed;
+    struct stream *event_next;
+
+    struct {
+        struct chain chain;  /* messages, each behind its header; from the oldest unacked byte on */
+        struct block *block; /* the next byte to send; NULL if there is none */
+        uint32_t at;         /* in block->data */
+        size_t unsent;       /* bytes from there, headers included */
+        size_t message_left; /* of the message being cut into chunks; 0 between messages */
+        uint32_t ppid;       /* of that message */
+        bool is_begun;       /* its first fragment has gone */
+        uint16_t ssn;        /* of that or the next message */
+        size_t payload;      /* unsent and unacknowledged, without headers */
+        size_t limit;
+        size_t wanted; /* room that sctp_send() lacked; 0: nobody waits */
+        struct stream *waiter_next;
+        struct stream *ready_next; /* in the scheduler's circle; NULL if not in it */
+        enum reset_state reset;
+    } tx;
+
+    struct {
+        struct chain chain; /* pieces, each behind its header, but the first's header is here: */
+        size_t piece_left;
+        uint32_t piece_ppid;
+        bool piece_begins, piece_ends;
+        size_t payload;             /* unread, without headers */
+        uint16_t ssn;               /* expected of the next ordered message */
+        bool is_open;               /* amid a message */
+        bool is_unordered;          /* that message is */
+        uint32_t next_tsn;          /* of the open message's next fragment */
+        struct park_list unordered; /* parked first fragments of unordered messages */
+    } rx;
+};
+
+enum tx_chunk_state {
+    TX_IN_FLIGHT,
+    TX_ACKED, /* by a gap block; the payload stays, for a peer may change its mind */
+    TX_LOST   /* waiting to be sent again */
+};
+
+/* One outstanding TSN. Its payload is in its stream's chain. */
+struct tx_chunk {
+    struct block *block;
+    uint32_t at; /* in block->data */
+    uint32_t ppid;
+    uint16_t stream, ssn, len;
+    uint8_t flags;
+    uint8_t state; /* enum tx_chunk_state */
+    bool is_retransmitted;
+    uint32_t resent_high; /* tx.next_tsn when it was last sent again */
+    usec sent_at;
+};
+
+struct tx {
+    struct tx_chunk *chunks; /* ring by TSN */
+    uint32_t chunks_cap;     /* a power of two */
+    uint32_t base_tsn;       /* oldest not cumulatively acknowledged */
+    uint32_t next_tsn;
+    uint32_t resend_from; /* no lost chunk lies before it */
+    uint32_t lost_count;
+    size_t flight_bytes;     /* chunks in flight with headers: what the network holds */
+    size_t flight_payload;   /* without headers: what the peer's window must hold */
+    size_t queued_bytes;     /* all streams' chains */
+    size_t payload_bytes;    /* the same without headers */
+    uint32_t peer_rwnd;      /* as last announced */
+    struct tsn_set sacked;   /* as the last SACK reported */
+    struct tsn_set reported; /* by the SACK that is being read */
+    /* misses[k]: every TSN before it was missing in more than k SACKs that told of later ones. */
+    uint32_t misses[MISSES_BEFORE_RESEND];
+    uint32_t recover_tsn; /* fast recovery ends when the cumulative ack reaches it */
+    bool is_recovering;
+    bool is_cwnd_limited;
+    bool may_resend_at_once; /* one packet, whatever cwnd says: RFC 9260 §7.2.4 (3) */
+    bool is_timing;          /* rtt_tsn's round trip is being measured */
+    uint32_t rtt_tsn;
+    usec hold_loss_until; /* after a change of path nothing is taken for lost before this */
+    usec last_sent_at;
+    uint32_t *retried; /* ring of RETRIED_MAX TSNs in the order they were sent again */
+    uint32_t retried_first, retried_count;
+    struct stream *ready;   /* the scheduler's circle: the last served; NULL if empty */
+    struct stream *current; /* amid a message: its fragments' TSNs must be consecutive */
+    struct stream *waiters; /* that met ERR_LIMIT */
+};
+
+struct rx {
+    uint32_t cum_tsn;
+    struct tsn_set beyond; /* received behind a gap */
+    struct park park;      /* of those, what cannot be delivered yet */
+    size_t unread_bytes;   /* all streams' chains, headers included */
+    size_t open_count;     /* streams amid a message */
+    uint32_t told_rwnd;    /* in our last SACK */
+    uint32_t duplicates[DUPLICATES_MAX];
+    size_t duplicate_count;
+    unsigned unsacked_packets;
+    bool is_sack_due;
+    bool is_pool_short; /* a parked chunk could go to its stream but for a block */
+};
+
+struct reconfig {
+    uint32_t next_request_seq; /* ours */
+    uint32_t expected_seq;     /* the peer's next */
+    uint32_t last_result;      /* our answer to the one before, to repeat */
+    bool has_answered;
+    uint16_t asked[RESET_STREAMS_MAX];
+    size_t asked_count; /* streams in the request that is out; 0: none */
+    uint32_t asked_last_tsn;
+    size_t wanted_count; /* streams waiting to be asked for */
+    bool is_due;         /* send it (again) */
+};
+
+struct sctp {
+    struct sctp_config cfg;
+    const struct rng *rng;
+    enum sctp_state state;
+    struct stream **streams; /* by identifier; NULL where unused */
+    size_t streams_cap;
+    uint16_t out_streams; /* what the peer takes; streams_max before UP */
+
+    uint32_t local_tag, peer_tag;
+    uint32_t initial_tsn;         /* ours */
+    uint32_t local_tie, peer_tie; /* what a later INIT's cookie will carry */
+    uint8_t cookie_key[COOKIE_KEY_LEN];
+    bool peer_re_config;
+    uint8_t *peer_cookie; /* between INIT ACK and COOKIE ACK */
+    size_t peer_cookie_len;
+    unsigned attempts; /* of INIT, COOKIE ECHO, SHUTDOWN or SHUTDOWN ACK */
+    unsigned errors;   /* consecutive expiries without an answer */
+
+    struct rto rto;
+    struct cc cc;
+    struct tx tx;
+    struct rx rx;
+    struct reconfig reconfig;
+
+    struct chain replies; /* control chunks to send, each behind a struct of replies.c */
+    bool is_init_due, is_cookie_echo_due, is_shutdown_due, is_shutdown_ack_due;
+    bool is_heartbeat_due, is_abort_due, is_wanting_shutdown;
+    bool is_abort_reflected;
+    uint32_t abort_tag;
+    uint16_t abort_cause;
+    char abort_text[ABORT_TEXT_MAX];
+    uint64_t heartbeat_nonce; /* 0: none is out */
+
+    usec t1_at, t2_at, t3_at, t5_at, sack_at, heartbeat_at, heartbeat_lost_at, reconfig_at;
+    usec pool_retry_at;
+
+    bool is_up_untold, is_closed_untold;
+    enum sctp_reason reason;
+    uint16_t cause_code;
+    struct stream *events_first, *events_last;
+    struct sctp_info info;
+};
+
+/* assoc.c */
+void assoc_enter(struct sctp *s, enum sctp_state to, usec now);
+void assoc_end(struct sctp *s, usec now, enum sctp_reason reason, uint16_t cause_code);
+void assoc_fail(struct sctp *s, usec now, enum cause_code cause, const char *text); /* ABORT */
+bool assoc_may_send_data(const struct sctp *s);
+bool assoc_may_receive_data(const struct sctp *s);
+bool assoc_count_error(struct sctp *s, usec now); /* false: that was one too many, it has ended */
+
+/* streams.c */
+struct stream *stream_find(const struct sctp *s, uint16_t id);
+struct stream *stream_get(struct sctp *s, uint16_t id); /* makes it; NULL without memory */
+void streams_free(struct sctp *s);
+void stream_tell(struct sctp *s, struct stream *st, enum sctp_event_type type);
+
+/* handshake.c */
+void handshake_begin(struct sctp *s, usec now);
+void handshake_encode_init(struct sctp *s, struct wr *w);
+enum verdict on_init(struct sctp *s, usec now, const struct chunk *c);
+enum verdict on_init_ack(struct sctp *s, usec now, const struct chunk *c);
+enum verdict on_cookie_echo(struct sctp *s, usec now, uint32_t tag, const struct chunk *c);
+enum verdict on_cookie_ack(struct sctp *s, usec now, const struct chunk *c);
+void handshake_on_stale_cookie(struct sctp *s, usec now);
+
+/* closing.c */
+enum verdict on_abort(struct sctp *s, usec now, const struct chunk *c);
+enum verdict on_shutdown(struct sctp *s, usec now, const struct chunk *c);
+enum verdict on_shutdown_ack(struct sctp *s, usec now, const struct chunk *c);
+enum verdict on_shutdown_complete(struct sctp *s, usec now, const struct chunk *c);
+void closing_advance(struct sctp *s, usec now); /* after something was acknowledged */
+void closing_encode_abort(struct sctp *s, struct wr *w);
+
+/* replies.c */
+enum reply_flag { REPLY_ALONE = 1 }; /* in a packet of its own */
+bool reply_add(struct sctp *s, uint32_t tag, unsigned flags, struct bytes chunk);
+bool reply_peek(const struct sctp *s, uint32_t *tag, unsigned *flags, size_t *len);
+void reply_take(struct sctp *s, struct wr *w);
+void reply_error(struct sctp *s, enum cause_code cause, struct bytes info);
+
+/* heartbeat.c */
+enum verdict on_heartbeat(struct sctp *s, usec now, const struct chunk *c);
+enum verdict on_heartbeat_ack(struct sctp *s, usec now, const struct chunk *c);
+void heartbeat_encode(struct sctp *s, usec now, struct wr *w);
+void heartbeat_tick(struct sctp *s, usec now);
+void heartbeat_postpone(struct sctp *s, usec now);
+
+/* rx.c */
+void rx_init(struct sctp *s);
+void rx_start(struct sctp *s, uint32_t peer_initial_tsn);
+void rx_deinit(struct sctp *s);
+enum verdict on_data(struct sctp *s, usec now, const struct chunk *c);
+void rx_after_packet(struct sctp *s, usec now); /* one that had data */
+void rx_retry(struct sctp *s);                  /* what waited for blocks */
+
+/* deliver.c */
+enum delivery { DELIVERABLE, MUST_WAIT, BREAKS_RULES };
+enum delivery deliver_judge(const struct stream *st, const struct data_chunk *d);
+bool deliver(struct sctp *s, struct stream *st, const struct data_chunk *d); /* false: no block */
+void deliver_parked(struct sctp *s, struct stream *st);
+
+/* sack.c */
+uint32_t sack_rwnd(const struct sctp *s);
+void sack_encode(struct sctp *s, struct wr *w, size_t room);
+void sack_after_consume(struct sctp *s, usec now);
+
+/* ack.c */
+enum verdict on_sack(struct sctp *s, usec now, const struct chunk *c);
+bool ack_cumulative(struct sctp *s, usec now, uint32_t cum_tsn); /* SHUTDOWN's */
+
+/* loss.c */
+void loss_detect(struct sctp *s, usec now, uint32_t highest_newly_acked);
+void loss_mark(struct sctp *s, uint32_t tsn, struct tx_chunk *c);
+void loss_mark_all(struct sctp *s);
+void loss_on_timeout(struct sctp *s, usec now);
+void loss_note_resent(struct sctp *s, uint32_t tsn, struct tx_chunk *c);
+
+/* tx.c */
+void tx_init(struct sctp *s);
+void tx_deinit(struct sctp *s);
+struct tx_chunk *tx_chunk_at(const struct sctp *s, uint32_t tsn);
+size_t tx_chunk_bytes(const struct tx_chunk *c); /* on the wire, padding included */
+bool tx_has_work(const struct sctp *s);
+size_t tx_packet_bytes(const struct sctp *s);
+void tx_fill(struct sctp *s, usec now, struct wr *w);
+
+/* queue.c */
+void queue_release(struct sctp *s, struct stream *st, const struct tx_chunk *c);
+void queue_wake_waiters(struct sctp *s);
+void queue_pool_tick(struct sctp *s, usec now);
+
+/* sched.c */
+void sched_add(struct sctp *s, struct stream *st);
+struct stream *sched_next(struct sctp *s); /* NULL: nothing to send */
+void sched_done(struct sctp *s, struct stream *st, bool message_ended);
+bool sched_is_empty(const struct sctp *s);
+
+/* reconfig.c */
+enum verdict on_reconfig(struct sctp *s, usec now, const struct chunk *c);
+void reconfig_advance(struct sctp *s, usec now);
+void reconfig_encode(struct sctp *s, usec now, struct wr *w);
+void reconfig_tick(struct sctp *s, usec now);
+
+#endif

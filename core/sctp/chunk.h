@@ -1,0 +1,84 @@
+/* chunk.h: chunks and parameters, to and from bytes. RFC 9260 §3. Decoders check lengths and
+ * borrow from the packet; what the values mean is for the handlers. */
+#ifndef HAWSER_SCTP_CHUNK_H
+#define HAWSER_SCTP_CHUNK_H
+
+#include "core/base/bytes.h"
+#include "core/sctp/wire.h"
+
+struct chunk {
+    uint8_t type, flags;
+    struct bytes body;  /* without the header and without padding */
+    struct bytes whole; /* with the header, without padding */
+};
+
+struct param {
+    uint16_t type;
+    struct bytes body, whole; /* as in a chunk; error causes have the same shape */
+};
+
+struct common_header {
+    uint16_t source_port, destination_port;
+    uint32_t tag, checksum; /* the checksum as it stands on the wire, least byte first */
+};
+
+enum { UNKNOWN_PARAMS_MAX = 8 };
+
+/* INIT and INIT ACK. */
+struct init_chunk {
+    uint32_t tag, a_rwnd;
+    uint16_t out_streams, in_streams;
+    uint32_t tsn;
+    bool re_config;                           /* among the supported extensions */
+    struct bytes cookie;                      /* INIT ACK's; empty if there is none */
+    struct bytes unknown[UNKNOWN_PARAMS_MAX]; /* whole parameters to report */
+    size_t unknown_count;
+};
+
+struct data_chunk {
+    uint8_t flags;
+    uint16_t stream, ssn;
+    uint32_t tsn, ppid;
+    struct bytes payload;
+};
+
+struct sack_chunk {
+    uint32_t cum_tsn, a_rwnd;
+    uint16_t gap_count, duplicate_count;
+    struct rd gaps; /* gap_count pairs of offsets */
+};
+
+/* RE-CONFIG's outgoing SSN reset request, RFC 6525 §4.1. */
+struct reset_request {
+    uint32_t request_seq, response_seq, last_tsn;
+    struct bytes streams; /* 16 bits each; none means all */
+};
+
+bool header_decode(struct common_header *out, struct rd *packet);
+
+/* False at the end (r->ok stays true) and at a chunk that does not fit (r->ok is false). */
+bool chunk_read(struct rd *packet, struct chunk *out);
+bool param_read(struct rd *params, struct param *out);
+
+bool init_decode(struct init_chunk *out, struct bytes body);
+bool data_decode(struct data_chunk *out, const struct chunk *c);
+bool sack_decode(struct sack_chunk *out, struct bytes body);
+bool reset_request_decode(struct reset_request *out, struct bytes param_body);
+
+void header_encode(struct wr *w, const struct common_header *h);
+
+/* begin returns where the chunk or parameter starts; end fills in its length and pads. */
+size_t chunk_begin(struct wr *w, enum chunk_type type, uint8_t flags);
+size_t param_begin(struct wr *w, uint16_t type);
+void tlv_end(struct wr *w, size_t at);
+
+void init_encode(struct wr *w, enum chunk_type type, const struct init_chunk *init);
+void data_header_encode(struct wr *w, const struct data_chunk *d); /* the payload follows */
+void param_encode(struct wr *w, uint16_t type, struct bytes body);
+
+static inline size_t padded(size_t len)
+{
+    return (len + 3) & ~(size_t)3;
+}
+
+#endif

@@ -1,0 +1,248 @@
+/* INIT, INIT ACK, COOKIE ECHO, COOKIE ACK, and all ways they cross. RFC 9260 §5. */
+#include "core/sctp/assoc.h"
+
+#include <stdlib.h>
+
+void handshake_begin(struct sctp *s, usec now)
+{
+    assoc_enter(s, STATE_COOKIE_WAIT, now);
+}
+
+int sctp_connect(struct sctp *s, usec now)
+{
+    if (s->state == STATE_COOKIE_WAIT || s->state == STATE_COOKIE_ECHOED || s->state == STATE_UP)
+        return ERR_OK; /* the peer was first */
+    if (s->state != STATE_CLOSED)
+        return ERR_WRONG_STATE;
+    handshake_begin(s, now);
+    return ERR_OK;
+}
+
+static struct init_chunk our_init(const struct sctp *s)
+{
+    return (struct init_chunk){
+        .tag = s->local_tag,
+        .a_rwnd = (uint32_t)s->cfg.rx_bytes_max,
+        .out_streams = s->cfg.streams_max,
+        .in_streams = s->cfg.streams_max,
+        .tsn = s->initial_tsn,
+        .re_config = true,
+    };
+}
+
+void handshake_encode_init(struct sctp *s, struct wr *w)
+{
+    struct init_chunk init = our_init(s);
+
+    init_encode(w, CHUNK_INIT, &init);
+}
+
+static bool is_valid(const struct init_chunk *init)
+{
+    return init->tag != 0 && init->out_streams != 0 && init->in_streams != 0;
+}
+
+/* §5.2.1, §5.2.2: before COOKIE ECHO proves the peer, an association keeps its own tag and TSN
+ * while it is still being made, and offers fresh ones once it stands. */
+static struct cookie cookie_for(struct sctp *s, usec now, const struct init_chunk *init)
+{
+    bool is_new = s->state == STATE_CLOSED || s->state == STATE_COOKIE_WAIT ||
+                  s->state == STATE_COOKIE_ECHOED;
+
+    return (struct cookie){
+        .made_at = now,
+        .local_port = s->cfg.local_port,
+        .remote_port = s->cfg.remote_port,
+        .local_tag = is_new ? s->local_tag : (rng_u32(s->rng) | 1),
+        .peer_tag = init->tag,
+        .local_tsn = is_new ? s->initial_tsn : rng_u32(s->rng),
+        .peer_tsn = init->tsn,
+        .peer_rwnd = init->a_rwnd,
+        .peer_out_streams = init->out_streams,
+        .peer_in_streams = init->in_streams,
+        .local_tie = s->state == STATE_CLOSED || s->state == STATE_COOKIE_WAIT ? 0 : s->local_tag,
+        .peer_tie = s->state == STATE_CLOSED || s->state == STATE_COOKIE_WAIT ? 0 : s->peer_tag,
+        .peer_re_config = init->re_config,
+    };
+}
+
+/* Answers without remembering anything. Unknown parameters go back as far as the packet allows. */
+enum verdict on_init(struct sctp *s, usec now, const struct chunk *c)
+{
+    uint8_t cookie_bytes[COOKIE_LEN], packet[REPLY_BYTES_MAX / 2];
+    struct wr w = wr_of(packet, s->cc.packet_bytes - COMMON_HEADER_LEN < sizeof packet
+                                    ? s->cc.packet_bytes - COMMON_HEADER_LEN
+                                    : sizeof packet);
+    struct init_chunk init, answer = our_init(s);
+    struct cookie cookie;
+
+    if (!init_decode(&init, c->body) || !is_valid(&init))
+        return VERDICT_MALFORMED;
+    if (s->state == STATE_SHUTDOWN_ACK_SENT) {
+        s->is_shutdown_ack_due = true; /* §9.2: the peer lost our SHUTDOWN ACK and starts anew */
+        return VERDICT_TAKEN;
+    }
+    cookie = cookie_for(s, now, &init);
+    if (cookie_encode(cookie_bytes, &cookie, s->cookie_key) != ERR_OK)
+        return VERDICT_LIMIT;
+    answer.tag = cookie.local_tag;
+    answer.tsn = cookie.local_tsn;
+    answer.cookie = bytes_of(cookie_bytes, sizeof cookie_bytes);
+    memcpy(answer.unknown, init.unknown, sizeof answer.unknown);
+    answer.unknown_count = init.unknown_count;
+    init_encode(&w, CHUNK_INIT_ACK, &answer);
+    if (!w.ok) {
+        w = wr_of(packet, sizeof packet);
+        answer.unknown_count = 0;
+        init_encode(&w, CHUNK_INIT_ACK, &answer);
+    }
+    return reply_add(s, init.tag, REPLY_ALONE, wr_written(&w)) ? VERDICT_TAKEN : VERDICT_LIMIT;
+}
+
+/* What both INIT ACK and a proven cookie tell of the peer. */
+static void learn_peer(struct sctp *s, uint32_t tag, uint32_t tsn, uint32_t rwnd,
+                       uint16_t in_streams, bool re_config)
+{
+    s->peer_tag = tag;
+    s->peer_re_config = re_config;
+    s->tx.peer_rwnd = rwnd;
+    s->out_streams = in_streams < s->cfg.streams_max ? in_streams : s->cfg.streams_max;
+    rx_start(s, tsn);
+    s->reconfig.expected_seq = tsn; /* RFC 6525 §4.1: numbering begins at the initial TSN */
+}
+
+static void report_unknown(struct sctp *s, const struct init_chunk *init)
+{
+    for (size_t i = 0; i < init->unknown_count; i++)
+        reply_error(s, CAUSE_UNRECOGNIZED_PARAMETERS, init->unknown[i]);
+}
+
+enum verdict on_init_ack(struct sctp *s, usec now, const struct chunk *c)
+{
+    struct init_chunk init;
+    uint8_t *cookie;
+
+    if (s->state != STATE_COOKIE_WAIT)
+        return VERDICT_UNEXPECTED; /* §5.2.3 */
+    if (!init_decode(&init, c->body) || !is_valid(&init))
+        return VERDICT_MALFORMED;
+    if (init.cookie.len == 0) {
+        s->peer_tag = init.tag;
+        assoc_fail(s, now, CAUSE_MISSING_PARAMETER, "no state cookie");
+        return VERDICT_MALFORMED;
+    }
+    if (init.cookie.len > s->cc.packet_bytes - COMMON_HEADER_LEN - CHUNK_HEADER_LEN)
+        return VERDICT_LIMIT;
+    cookie = malloc(init.cookie.len);
+    if (!cookie)
+        return VERDICT_LIMIT; /* T1 asks again */
+    memcpy(cookie, init.cookie.data, init.cookie.len);
+    free(s->peer_cookie);
+    s->peer_cookie = cookie;
+    s->peer_cookie_len = init.cookie.len;
+    learn_peer(s, init.tag, init.tsn, init.a_rwnd, init.in_streams, init.re_config);
+    report_unknown(s, &init);
+    assoc_enter(s, STATE_COOKIE_ECHOED, now);
+    return VERDICT_TAKEN;
+}
+
+/* The cookie is good and describes this association: stand, if we did not already. */
+static enum verdict accept_cookie(struct sctp *s, usec now, const struct cookie *k)
+{
+    uint8_t ack[CHUNK_HEADER_LEN];
+    struct wr w = wr_of(ack, sizeof ack);
+
+    if (s->state < STATE_UP) {
+        learn_peer(s, k->peer_tag, k->peer_tsn, k->peer_rwnd, k->peer_in_streams,
+                   k->peer_re_config);
+        assoc_enter(s, STATE_UP, now);
+        if (s->is_wanting_shutdown)
+            sctp_shutdown(s, now);
+    }
+    tlv_end(&w, chunk_begin(&w, CHUNK_COOKIE_ACK, 0));
+    reply_add(s, s->peer_tag, 0, wr_written(&w));
+    return VERDICT_TAKEN;
+}
+
+enum cookie_action { COOKIE_ACCEPT, COOKIE_RESTART, COOKIE_DROP };
+
+/* §5.2.4, table 12; the letters are its. */
+static enum cookie_action judge_cookie(const struct sctp *s, const struct cookie *k)
+{
+    bool local = k->local_tag == s->local_tag, peer = k->peer_tag == s->peer_tag;
+
+    if (s->state == STATE_CLOSED)
+        return local ? COOKIE_ACCEPT : COOKIE_DROP;
+    if (local && peer)
+        return COOKIE_ACCEPT; /* D: our cookie came back, maybe again */
+    if (local && s->state < STATE_UP)
+        return COOKIE_ACCEPT; /* B: both began at once, and the peer's INIT won */
+    if (!local && !peer && k->local_tie == s->local_tag && k->peer_tie == s->peer_tag)
+        return COOKIE_RESTART; /* A */
+    return COOKIE_DROP;        /* C: a late one of an attempt given up; and nonsense */
+}
+
+static void report_stale(struct sctp *s, usec late_us)
+{
+    uint8_t measure[4];
+    struct wr w = wr_of(measure, sizeof measure);
+
+    wr_u32(&w, (uint32_t)usec_clamp(late_us, 0, UINT32_MAX));
+    reply_error(s, CAUSE_STALE_COOKIE, wr_written(&w));
+}
+
+/* A is a peer that lost its state: bytes both sides promised to deliver are gone, so the
+ * association cannot go on as a reliable one (deviations.md, S7). */
+enum verdict on_cookie_echo(struct sctp *s, usec now, uint32_t tag, const struct chunk *c)
+{
+    struct cookie k;
+    enum cookie_action action;
+
+    if (!cookie_decode(&k, c->body, s->cookie_key))
+        return VERDICT_FORGED;
+    if (k.local_tag != tag || k.local_port != s->cfg.local_port ||
+        k.remote_port != s->cfg.remote_port)
+        return VERDICT_FORGED;
+    action = judge_cookie(s, &k);
+    if (now - k.made_at > COOKIE_LIFETIME_US &&
+        !(k.local_tag == s->local_tag && k.peer_tag == s->peer_tag && s->state >= STATE_UP)) {
+        if (action == COOKIE_ACCEPT && s->state == STATE_CLOSED) {
+            s->peer_tag = k.peer_tag;
+            report_stale(s, now - k.made_at - COOKIE_LIFETIME_US);
+        }
+        return VERDICT_UNEXPECTED;
+    }
+    if (action == COOKIE_DROP)
+        return VERDICT_UNEXPECTED;
+    if (action == COOKIE_ACCEPT)
+        return accept_cookie(s, now, &k);
+    if (s->state == STATE_SHUTDOWN_ACK_SENT) {
+        s->is_shutdown_ack_due = true;
+        reply_error(s, CAUSE_COOKIE_WHILE_SHUTTING_DOWN, bytes_of(NULL, 0));
+        return VERDICT_TAKEN;
+    }
+    s->peer_tag = k.peer_tag;
+    assoc_fail(s, now, CAUSE_PROTOCOL_VIOLATION, "restart");
+    return VERDICT_TAKEN;
+}
+
+enum verdict on_cookie_ack(struct sctp *s, usec now, const struct chunk *c)
+{
+    (void)c;
+    if (s->state != STATE_COOKIE_ECHOED)
+        return VERDICT_UNEXPECTED; /* §5.2.5 */
+    assoc_enter(s, STATE_UP, now);
+    if (s->is_wanting_shutdown)
+        sctp_shutdown(s, now);
+    return VERDICT_TAKEN;
+}
+
+/* §5.2.6: begin anew; asking for a longer life would not help against a stopped clock. */
+void handshake_on_stale_cookie(struct sctp *s, usec now)
+{
+    if (s->state != STATE_COOKIE_ECHOED)
+        return;
+    free(s->peer_cookie);
+    s->peer_cookie = NULL;
+    assoc_enter(s, STATE_COOKIE_WAIT, now);
+}

@@ -1,0 +1,169 @@
+/* Packets go out: what is due, bundled, as equal in size as it can be. RFC 9260 §6.10. */
+#include "core/base/crc32c.h"
+#include "core/sctp/assoc.h"
+
+enum { PACKET_MIN = 64 };
+
+/* A cursor over the run's next packet, the common header written; cap 0 if the run is full. A run
+ * takes no packets that a short first one would cut far below the usual size. */
+static struct wr begin_packet(const struct sctp *s, struct out *out, uint32_t tag)
+{
+    size_t room = out_room(out) & ~(size_t)3, usual = tx_packet_bytes(s);
+    struct common_header h = {
+        .source_port = s->cfg.local_port,
+        .destination_port = s->cfg.remote_port,
+        .tag = tag,
+    };
+    struct wr w = wr_of(out_next(out), room < usual ? room : usual);
+
+    if (room < PACKET_MIN || (out->count && room < usual - usual / 4))
+        w.cap = 0;
+    else
+        header_encode(&w, &h);
+    return w;
+}
+
+static bool end_packet(struct sctp *s, struct out *out, struct wr *w)
+{
+    uint32_t crc;
+
+    if (!w->ok || w->len == COMMON_HEADER_LEN)
+        return false;
+    crc = __builtin_bswap32(crc32c(0, wr_written(w)));
+    for (size_t i = 0; i < 4; i++)
+        w->data[CHECKSUM_AT + i] = (uint8_t)(crc >> 8 * (3 - i));
+    s->info.sent_packets++;
+    s->info.sent_bytes += w->len;
+    out_add(out, w->len);
+    return true;
+}
+
+static bool send_abort(struct sctp *s, struct out *out)
+{
+    struct wr w = begin_packet(s, out, s->abort_tag);
+
+    if (!w.cap)
+        return false;
+    closing_encode_abort(s, &w);
+    s->is_abort_due = false;
+    return end_packet(s, out, &w);
+}
+
+static bool send_init(struct sctp *s, struct out *out)
+{
+    struct wr w = begin_packet(s, out, 0);
+
+    if (!w.cap)
+        return false;
+    handshake_encode_init(s, &w);
+    s->is_init_due = false;
+    return end_packet(s, out, &w);
+}
+
+static bool send_lone_reply(struct sctp *s, struct out *out, uint32_t tag, size_t len)
+{
+    struct wr w = begin_packet(s, out, tag);
+
+    if (!w.cap || wr_left(&w) < len)
+        return false;
+    reply_take(s, &w);
+    return end_packet(s, out, &w);
+}
+
+static void add_replies(struct sctp *s, struct wr *w)
+{
+    uint32_t tag;
+    unsigned flags;
+    size_t len;
+
+    while (s->replies.len && reply_peek(s, &tag, &flags, &len) && !(flags & REPLY_ALONE) &&
+           len <= wr_left(w))
+        reply_take(s, w);
+}
+
+/* A SACK that is not yet due rides along when data goes anyway. */
+static void add_sack(struct sctp *s, struct wr *w)
+{
+    bool is_wanted = s->rx.is_sack_due || (s->sack_at != USEC_NEVER && tx_has_work(s));
+
+    if (is_wanted && assoc_may_receive_data(s) && wr_left(w) >= SACK_HEADER_LEN)
+        sack_encode(s, w, wr_left(w));
+}
+
+static void add_closing(struct sctp *s, struct wr *w)
+{
+    size_t at;
+
+    if (s->is_shutdown_due && wr_left(w) >= CHUNK_HEADER_LEN + 4) {
+        at = chunk_begin(w, CHUNK_SHUTDOWN, 0);
+        wr_u32(w, s->rx.cum_tsn);
+        tlv_end(w, at);
+        s->is_shutdown_due = false;
+    }
+    if (s->is_shutdown_ack_due && wr_left(w) >= CHUNK_HEADER_LEN) {
+        tlv_end(w, chunk_begin(w, CHUNK_SHUTDOWN_ACK, 0));
+        s->is_shutdown_ack_due = false;
+    }
+}
+
+/* COOKIE ECHO goes first, and data may ride with it (§5.1); what rode with one before rides again,
+ * for a peer takes none before the cookie. */
+static bool add_cookie_echo(struct sctp *s, struct wr *w)
+{
+    size_t at;
+
+    if (!s->is_cookie_echo_due || wr_left(w) < padded(CHUNK_HEADER_LEN + s->peer_cookie_len))
+        return false;
+    at = chunk_begin(w, CHUNK_COOKIE_ECHO, 0);
+    wr_bytes(w, bytes_of(s->peer_cookie, s->peer_cookie_len));
+    tlv_end(w, at);
+    s->is_cookie_echo_due = false;
+    loss_mark_all(s);
+    return true;
+}
+
+static bool send_bundle(struct sctp *s, usec now, struct out *out)
+{
+    struct wr w = begin_packet(s, out, s->peer_tag);
+    bool has_cookie;
+
+    if (!w.cap)
+        return false;
+    has_cookie = add_cookie_echo(s, &w);
+    add_replies(s, &w);
+    if (s->state >= STATE_UP && s->state != STATE_ENDED) {
+        add_sack(s, &w);
+        add_closing(s, &w);
+        if (s->is_heartbeat_due && wr_left(&w) >= PACKET_MIN)
+            heartbeat_encode(s, now, &w);
+        if (s->reconfig.is_due && wr_left(&w) >= PACKET_MIN + 2 * s->reconfig.asked_count)
+            reconfig_encode(s, now, &w);
+    }
+    if (has_cookie || assoc_may_send_data(s))
+        tx_fill(s, now, &w);
+    return end_packet(s, out, &w);
+}
+
+static bool send_packet(struct sctp *s, usec now, struct out *out)
+{
+    uint32_t tag;
+    unsigned flags;
+    size_t len;
+
+    if (s->is_abort_due)
+        return send_abort(s, out);
+    if (s->replies.len && reply_peek(s, &tag, &flags, &len) && flags & REPLY_ALONE)
+        return send_lone_reply(s, out, tag, len);
+    if (s->is_init_due)
+        return send_init(s, out);
+    return (s->state >= STATE_COOKIE_ECHOED && s->state != STATE_ENDED) && send_bundle(s, now, out);
+}
+
+bool sctp_poll_output(struct sctp *s, usec now, struct out *out)
+{
+    size_t before = out->count;
+
+    while (send_packet(s, now, out))
+        ;
+    return out->count > before;
+}

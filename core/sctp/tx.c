@@ -1,0 +1,251 @@
+/* Messages go out: queued per stream, cut into chunks, remembered until acknowledged.
+ * RFC 9260 §6.1, §6.9. In a stream's chain each message lies behind {length 4, ppid 4}. */
+#include "core/sctp/assoc.h"
+
+#include <stdlib.h>
+
+void tx_init(struct sctp *s)
+{
+    s->tx.base_tsn = s->tx.next_tsn = s->tx.resend_from = s->initial_tsn;
+    for (size_t i = 0; i < MISSES_BEFORE_RESEND; i++)
+        s->tx.misses[i] = s->initial_tsn;
+    s->tx.recover_tsn = s->initial_tsn - 1;
+    tsn_set_init(&s->tx.sacked, GAPS_MAX);
+    tsn_set_init(&s->tx.reported, GAPS_MAX);
+    s->reconfig.next_request_seq = s->initial_tsn; /* RFC 6525 §4.1 */
+}
+
+void tx_deinit(struct sctp *s)
+{
+    free(s->tx.chunks);
+    free(s->tx.retried);
+    tsn_set_deinit(&s->tx.sacked);
+    tsn_set_deinit(&s->tx.reported);
+}
+
+struct tx_chunk *tx_chunk_at(const struct sctp *s, uint32_t tsn)
+{
+    return &s->tx.chunks[tsn & (s->tx.chunks_cap - 1)];
+}
+
+size_t tx_chunk_bytes(const struct tx_chunk *c)
+{
+    return DATA_HEADER_LEN + padded(c->len);
+}
+
+/* Grows while there is memory; without it the window is as wide as the ring already is. */
+static bool reserve_chunk(struct sctp *s)
+{
+    uint32_t used = s->tx.next_tsn - s->tx.base_tsn;
+    uint32_t cap = s->tx.chunks_cap ? 2 * s->tx.chunks_cap : TX_CHUNKS_MIN;
+    struct tx_chunk *grown;
+
+    if (used < s->tx.chunks_cap)
+        return true;
+    if (s->tx.chunks_cap == TX_CHUNKS_MAX || !(grown = malloc(cap * sizeof *grown)))
+        return false;
+    for (uint32_t tsn = s->tx.base_tsn; tsn != s->tx.next_tsn; tsn++)
+        grown[tsn & (cap - 1)] = *tx_chunk_at(s, tsn);
+    free(s->tx.chunks);
+    s->tx.chunks = grown;
+    s->tx.chunks_cap = cap;
+    return true;
+}
+
+/* Writes len bytes that begin at data[at] of block b. */
+static void copy_out(struct wr *w, const struct block *b, uint32_t at, size_t len)
+{
+    while (len) {
+        size_t n = b->end - at < len ? b->end - at : len;
+
+        wr_bytes(w, bytes_of(b->data + at, n));
+        len -= n;
+        b = b->next;
+        at = 0; /* only a chain's first block begins later */
+    }
+}
+
+static void skip_unsent(struct stream *st, size_t len)
+{
+    st->tx.unsent -= len;
+    while (len >= st->tx.block->end - st->tx.at) {
+        len -= st->tx.block->end - st->tx.at;
+        st->tx.at = st->tx.block->end;
+        if (!st->tx.block->next)
+            return; /* everything is sent; sctp_send() finds the way on */
+        st->tx.block = st->tx.block->next;
+        st->tx.at = 0;
+    }
+    st->tx.at += (uint32_t)len;
+}
+
+static void begin_message(struct stream *st)
+{
+    uint8_t header[MESSAGE_HEADER_LEN];
+    struct wr w = wr_of(header, sizeof header);
+    struct rd r = rd_of(bytes_of(header, sizeof header));
+
+    if (st->tx.message_left)
+        return;
+    copy_out(&w, st->tx.block, st->tx.at, sizeof header);
+    skip_unsent(st, sizeof header);
+    st->tx.message_left = rd_u32(&r);
+    st->tx.ppid = rd_u32(&r);
+    st->tx.is_begun = false;
+}
+
+static void write_chunk(struct sctp *s, usec now, struct wr *w, uint32_t tsn, struct tx_chunk *c)
+{
+    struct data_chunk d = {
+        .flags = c->flags,
+        .stream = c->stream,
+        .ssn = c->ssn,
+        .tsn = tsn,
+        .ppid = c->ppid,
+        .payload.len = c->len,
+    };
+
+    data_header_encode(w, &d);
+    copy_out(w, c->block, c->at, c->len);
+    wr_zero(w, padded(c->len) - c->len);
+    c->state = TX_IN_FLIGHT;
+    c->sent_at = now;
+    s->tx.flight_bytes += tx_chunk_bytes(c);
+    s->tx.flight_payload += c->len;
+    s->tx.last_sent_at = now;
+    s->info.data_chunks_sent++;
+    if (s->t3_at == USEC_NEVER && assoc_may_send_data(s))
+        s->t3_at = now + s->rto.rto_us; /* §6.3.2 R1 */
+}
+
+static bool is_window_full(const struct sctp *s)
+{
+    return s->tx.flight_bytes >= s->cc.cwnd_bytes;
+}
+
+/* Lost chunks go first, the oldest of them foremost. */
+static void resend_lost(struct sctp *s, usec now, struct wr *w)
+{
+    while (s->tx.lost_count && (!is_window_full(s) || s->tx.may_resend_at_once)) {
+        struct tx_chunk *c;
+
+        while (tx_chunk_at(s, s->tx.resend_from)->state != TX_LOST)
+            s->tx.resend_from++;
+        c = tx_chunk_at(s, s->tx.resend_from);
+        if (tx_chunk_bytes(c) > wr_left(w))
+            break;
+        s->tx.lost_count--;
+        c->is_retransmitted = true;
+        if (s->tx.is_timing && !tsn_before(s->tx.rtt_tsn, s->tx.resend_from))
+            s->tx.is_timing = false; /* Karn: §6.3.1 C5 */
+        write_chunk(s, now, w, s->tx.resend_from, c);
+        loss_note_resent(s, s->tx.resend_from, c);
+        if (s->tx.resend_from == s->tx.base_tsn)
+            s->t3_at = now + s->rto.rto_us; /* §7.2.4 (4) */
+        s->info.retransmitted_chunks++;
+    }
+    s->tx.may_resend_at_once = false;
+}
+
+/* How much of the message the next chunk takes: all that fits, but no crumb to fill a packet up. */
+static size_t next_len(const struct stream *st, const struct wr *w)
+{
+    size_t left = wr_left(w), room = left > DATA_HEADER_LEN ? (left - DATA_HEADER_LEN) & ~3u : 0;
+
+    if (st->tx.message_left <= room)
+        return st->tx.message_left;
+    return room >= FRAGMENT_MIN || w->len == COMMON_HEADER_LEN ? room : 0;
+}
+
+/* A closed window lets one chunk through when nothing is out: the probe (§6.1 A). */
+static bool does_peer_have_room(const struct sctp *s, size_t len)
+{
+    return s->tx.flight_payload + len <= s->tx.peer_rwnd ||
+           (s->tx.flight_payload == 0 && s->tx.lost_count == 0);
+}
+
+static void send_chunk(struct sctp *s, usec now, struct wr *w, struct stream *st, size_t len)
+{
+    uint32_t tsn = s->tx.next_tsn;
+    struct tx_chunk *c = tx_chunk_at(s, tsn);
+    bool ends = len == st->tx.message_left;
+
+    *c = (struct tx_chunk){
+        .block = st->tx.block,
+        .at = st->tx.at,
+        .ppid = st->tx.ppid,
+        .stream = st->id,
+        .ssn = st->tx.ssn,
+        .len = (uint16_t)len,
+        .flags = (uint8_t)((st->tx.is_begun ? 0 : DATA_BEGINS) | (ends ? DATA_ENDS : 0)),
+    };
+    st->tx.is_begun = true;
+    st->tx.message_left -= len;
+    skip_unsent(st, len);
+    if (ends)
+        st->tx.ssn++;
+    sched_done(s, st, ends);
+    if (sched_is_empty(s))
+        c->flags |= DATA_SACK_NOW; /* nothing follows that would make the peer answer soon */
+    s->tx.next_tsn++;
+    if (!s->tx.is_timing) {
+        s->tx.is_timing = true;
+        s->tx.rtt_tsn = tsn;
+    }
+    write_chunk(s, now, w, tsn, c);
+}
+
+static void send_new(struct sctp *s, usec now, struct wr *w)
+{
+    struct stream *st;
+
+    if (s->tx.lost_count)
+        return;
+    while ((st = sched_next(s))) {
+        size_t len;
+
+        if (is_window_full(s)) {
+            s->tx.is_cwnd_limited = true;
+            return;
+        }
+        begin_message(st);
+        len = next_len(st, w);
+        if (len == 0 || !does_peer_have_room(s, len) || !reserve_chunk(s))
+            return;
+        send_chunk(s, now, w, st, len);
+    }
+    s->tx.is_cwnd_limited = false;
+}
+
+/* Whether tx_fill() would write something, give or take the size of the next chunk. */
+bool tx_has_work(const struct sctp *s)
+{
+    if (!assoc_may_send_data(s))
+        return false;
+    if (s->tx.lost_count)
+        return !is_window_full(s) || s->tx.may_resend_at_once;
+    return !sched_is_empty(s) && !is_window_full(s) && does_peer_have_room(s, 1);
+}
+
+void tx_fill(struct sctp *s, usec now, struct wr *w)
+{
+    bool is_idle = s->tx.base_tsn == s->tx.next_tsn;
+
+    if (is_idle && now - s->tx.last_sent_at > s->rto.rto_us && !sched_is_empty(s))
+        s->cc.ops->on_idle(&s->cc, now);
+    resend_lost(s, now, w);
+    send_new(s, now, w);
+}
+
+/* The packet that the oldest lost chunk needs: a path may have become narrower since. */
+size_t tx_packet_bytes(const struct sctp *s)
+{
+    size_t usual = s->cc.packet_bytes & ~(size_t)3, needed = 0;
+
+    for (uint32_t tsn = s->tx.resend_from; s->tx.lost_count; tsn++)
+        if (tx_chunk_at(s, tsn)->state == TX_LOST) {
+            needed = COMMON_HEADER_LEN + tx_chunk_bytes(tx_chunk_at(s, tsn));
+            break;
+        }
+    return needed > usual ? needed : usual;
+}
