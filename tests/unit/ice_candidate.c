@@ -137,7 +137,7 @@ TEST(every_cut_of_a_line_is_read_without_harm)
         line[len] = '\0';
         taken += ice_candidate_decode(&c, line) == ERR_OK;
     }
-    /* Complete words end at "typ srflx", "raddr ADDR" in its valid spellings, "rport" and digits. */
+    /* Behind "typ srflx", behind every spelling of the related address, behind digits of rport. */
     CHECK("only where it makes sense", taken > 3 && taken < 20);
 }
 
