@@ -1,10 +1,10 @@
 /* peer: one end of a session for tests against foreign stacks, without signaling.
  *
- *     peer --offer|--answer [--bytes N] [--deadline SECONDS]
+ *     peer --offer|--answer [--bytes N | --echo] [--deadline SECONDS]
  *
  * Writes its description (docs/protocol.md §4) as one line of JSON to stdout and reads the other's
  * from stdin; an answerer reads first. Then N pseudo-random bytes go out on each channel; the other
- * side echoes them. The last line is the result; exit status 0 if every byte came back in order and
+ * side echoes them, which is all that --echo does. The last line is the result; exit status 0 if every byte came back in order and
  * the session closed cleanly. */
 #include <getopt.h>
 #include <inttypes.h>
@@ -38,7 +38,7 @@ struct peer {
     struct out out;
     uint8_t buf[OUT_BYTES_MAX];
 
-    bool is_offerer, has_told, is_open, is_closing;
+    bool is_offerer, is_echo, has_told, is_open, is_closing;
     uint64_t bytes;
     usec deadline_us, open_at;
     struct stream streams[CHANNEL_COUNT];
@@ -112,6 +112,20 @@ static bool is_all_back(const struct peer *p)
     return true;
 }
 
+static void echo(struct peer *p, unsigned channel)
+{
+    struct bytes got;
+
+    while ((got = session_peek(p->session, io_now(), channel)).len) {
+        size_t done = session_send(p->session, io_now(), channel, got);
+
+        p->streams[channel].received += done;
+        session_consume(p->session, io_now(), channel, done);
+        if (done < got.len)
+            return;
+    }
+}
+
 static void receive(struct peer *p, unsigned channel)
 {
     struct stream *s = &p->streams[channel];
@@ -133,6 +147,8 @@ static const char *failure_of(const struct peer *p, const struct session_event *
 {
     static char text[128];
 
+    if (p->is_echo && ev->end == SESSION_END_PEER_REASON)
+        return NULL;
     if (ev->end != SESSION_END_LOCAL) {
         snprintf(text, sizeof text, "the session ended by itself: end %d, reason %u", ev->end,
                  ev->reason);
@@ -154,14 +170,14 @@ static void on_event(struct peer *p, const struct session_event *ev)
     case SESSION_EVENT_OPEN:
         p->is_open = true;
         p->open_at = io_now();
-        for (unsigned i = 0; i < CHANNEL_COUNT; i++)
+        for (unsigned i = 0; i < CHANNEL_COUNT && !p->is_echo; i++)
             send_more(p, i);
         break;
     case SESSION_EVENT_WRITABLE:
-        send_more(p, ev->channel);
+        (p->is_echo ? echo : send_more)(p, ev->channel);
         break;
     case SESSION_EVENT_READABLE:
-        receive(p, ev->channel);
+        (p->is_echo ? echo : receive)(p, ev->channel);
         break;
     case SESSION_EVENT_CLOSED:
         end(p, failure_of(p, ev));
@@ -323,18 +339,16 @@ static void report(const struct peer *p)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: peer --offer|--answer [--bytes N] [--deadline SECONDS]\n");
+    fprintf(stderr, "usage: peer --offer|--answer [--bytes N | --echo] [--deadline SECONDS]\n");
     return 2;
 }
 
 static int read_arguments(struct peer *p, int argc, char **argv)
 {
     static const struct option options[] = {
-        { "offer", no_argument, NULL, 'o' },
-        { "answer", no_argument, NULL, 'a' },
-        { "bytes", required_argument, NULL, 'b' },
-        { "deadline", required_argument, NULL, 'd' },
-        { NULL, 0, NULL, 0 },
+        { "offer", no_argument, NULL, 'o' },          { "answer", no_argument, NULL, 'a' },
+        { "bytes", required_argument, NULL, 'b' },    { "echo", no_argument, NULL, 'e' },
+        { "deadline", required_argument, NULL, 'd' }, { NULL, 0, NULL, 0 },
     };
     int c, role = 0;
 
@@ -345,6 +359,8 @@ static int read_arguments(struct peer *p, int argc, char **argv)
             role = c;
         else if (c == 'b')
             p->bytes = strtoull(optarg, NULL, 10);
+        else if (c == 'e')
+            p->is_echo = true;
         else if (c == 'd')
             p->deadline_us = strtoll(optarg, NULL, 10) * SECOND;
         else

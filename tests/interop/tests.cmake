@@ -1,0 +1,7 @@
+# peer: our end of every meeting with a foreign stack (tests/interop/peer.c).
+if(TARGET inside)
+    add_executable(interop-peer tests/interop/peer.c)
+    target_link_libraries(interop-peer PRIVATE inside)
+endif()
+include(cmake/interop-usrsctp.cmake OPTIONAL)
+include(cmake/interop-browsers.cmake OPTIONAL)
