@@ -2,3 +2,4 @@
 include(cmake/apps-common.cmake)
 include(cmake/apps-camera.cmake)
 include(cmake/apps-cli.cmake)
+include(cmake/apps-relay.cmake)
