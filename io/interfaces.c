@@ -75,11 +75,9 @@ static bool is_wanted(const struct ifaddrs *i, const struct addr *a, unsigned fl
         return false;
     if (addr_scope_of(a) == ADDR_SCOPE_UNUSABLE)
         return false;
-    if (flags & INTERFACES_IPV4_ONLY)
-        return a->family == ADDR_IPV4;
-    if (flags & INTERFACES_IPV6_ONLY)
-        return a->family == ADDR_IPV6;
-    return true;
+    if (flags & INTERFACES_IPV4_ONLY && a->family != ADDR_IPV4)
+        return false;
+    return !(flags & INTERFACES_IPV6_ONLY) || a->family == ADDR_IPV6;
 }
 
 /* Scope first; within a scope IPv6 before IPv4; a temporary address before a stable one. */

@@ -49,7 +49,7 @@ const struct addr *udp_local(const struct udp *u);
  * address: then, unless it is unspecified or ADDR_NONE, it is the source. */
 void udp_send(struct udp *u, const struct out *run);
 
-/* False after a run did not fit, until `drained` says that it went: do not poll output meanwhile. */
+/* False after a run did not fit, until `drained` says that it went: then poll no output. */
 bool udp_can_send(const struct udp *u);
 
 const struct udp_counters *udp_counters(const struct udp *u);

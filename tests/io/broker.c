@@ -1,5 +1,6 @@
 #include "tests/io/broker.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -32,16 +33,29 @@ uint16_t broker_free_port(void)
     return ntohs(sin.sin_port);
 }
 
+static void exec_openssl(const char *key, const char *cert)
+{
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    dup2(null, STDERR_FILENO);
+    execlp("openssl", "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+           "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+           "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert, (char *)NULL);
+    _exit(127);
+}
+
 static bool make_certificate(const struct broker *b)
 {
-    char command[512];
+    char key[96], cert[96];
+    int status = -1;
+    pid_t pid;
 
-    snprintf(command, sizeof command,
-             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
-             "-subj /CN=localhost -addext subjectAltName=DNS:localhost "
-             "-keyout %s/key.pem -out %s/cert.pem 2>/dev/null",
-             b->dir, b->dir);
-    return system(command) == 0;
+    snprintf(key, sizeof key, "%s/key.pem", b->dir);
+    snprintf(cert, sizeof cert, "%s/cert.pem", b->dir);
+    pid = fork();
+    if (pid == 0)
+        exec_openssl(key, cert);
+    return waitpid(pid, &status, 0) == pid && status == 0;
 }
 
 bool broker_init(struct broker *b, const char *extra, bool with_cert)

@@ -16,3 +16,10 @@ foreach(source ${IO_TESTS})
     add_test(NAME io/${name} COMMAND io-${name})
     set_tests_properties(io/${name} PROPERTIES LABELS threads TIMEOUT 120)
 endforeach()
+
+if(TARGET hawser-relay)
+    add_dependencies(io-relay hawser-relay)
+    set_tests_properties(io/relay PROPERTIES ENVIRONMENT RELAY=$<TARGET_FILE:hawser-relay>)
+else()
+    set_tests_properties(io/relay PROPERTIES DISABLED TRUE) # the programs are not built
+endif()
