@@ -1,50 +1,25 @@
 #include "core/token/claims.h"
 
+#include <stdlib.h>
+
 #include "core/base/err.h"
 #include "core/token/base64url.h"
 
 #define BYTES_MAX 64
 
-/* Before jansson recurses: brackets outside strings, however mismatched. */
-static bool is_shallow(struct bytes text)
+int claims_encode(const json_t *claims, char **text)
 {
-    bool in_string = false;
-    size_t depth = 0;
+    size_t len = json_dumpb(claims, NULL, 0, JSON_COMPACT); /* 0: no memory */
+    char *out = len ? malloc(len + 1) : NULL;
 
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
-
-        if (in_string && c == '\\')
-            i++;
-        else if (c == '"')
-            in_string = !in_string;
-        else if (!in_string && (c == '{' || c == '['))
-            depth++;
-        else if (!in_string && (c == '}' || c == ']') && depth > 0)
-            depth--;
-        if (depth > CLAIMS_DEPTH_MAX)
-            return false;
+    if (out && json_dumpb(claims, out, len, JSON_COMPACT) != len) {
+        free(out);
+        out = NULL;
     }
-    return true;
-}
-
-int claims_decode(json_t **out, struct bytes text)
-{
-    json_error_t error = { .line = 0 };
-
-    *out = NULL;
-    if (!is_shallow(text))
-        return ERR_INVALID;
-    *out = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &error);
-    if (!*out) /* jansson names what is wrong with a text, but seldom that memory was short */
-        return error.text[0] == '\0' || json_error_code(&error) == json_error_out_of_memory
-                   ? ERR_NOMEM
-                   : ERR_INVALID;
-    if (json_is_object(*out))
-        return ERR_OK;
-    json_decref(*out);
-    *out = NULL;
-    return ERR_INVALID;
+    if (out)
+        out[len] = '\0';
+    *text = out;
+    return out ? ERR_OK : ERR_NOMEM;
 }
 
 const char *claims_get_string(const json_t *claims, const char *name, size_t cap)

@@ -1,5 +1,4 @@
-/* claims.h: JSON as tokens carry it: parsed with limits, read member by member. Strings have no NUL
- * inside, since jansson refuses the escape. */
+/* claims.h: JSON as tokens carry it: parsed with limits, read member by member. */
 #ifndef HAWSER_TOKEN_CLAIMS_H
 #define HAWSER_TOKEN_CLAIMS_H
 
@@ -10,13 +9,19 @@
 #include "core/token/id.h"
 
 #define CLAIMS_DEPTH_MAX 12
+#define CLAIMS_NAME_MAX  63
 #define CLAIMS_INT_MAX   9007199254740991 /* 2^53 - 1: what every JSON library can hold */
 
-/* An object without duplicate members, nested at most CLAIMS_DEPTH_MAX deep; the caller's to
- * json_decref(). ERR_INVALID, ERR_NOMEM. Where memory is short, jansson may call the text malformed
- * or lose a character of a long string (its strbuffer's failure goes unnoticed): what matters here
- * (IDs, keys, roles, digests) has a fixed form and is compared, so that it is refused then. */
+/* Reads RFC 8259 text into jansson's values. The parser is ours because jansson's (2.14) writes
+ * beyond its buffer when memory runs out at the end of a string. It is also stricter: an object
+ * outside, no duplicate members, names of at most CLAIMS_NAME_MAX bytes, nested at most
+ * CLAIMS_DEPTH_MAX deep, numbers are integers of 53 bits, no NUL inside a string. The object is the
+ * caller's to json_decref(). ERR_INVALID, ERR_NOMEM. */
 int claims_decode(json_t **out, struct bytes text);
+
+/* Compact text with a NUL, the caller's to free(). Never by json_dumps(): when memory runs out, it
+ * may leave something out and say nothing. ERR_NOMEM. */
+int claims_encode(const json_t *claims, char **text);
 
 /* NULL unless there is such a string of less than cap bytes. */
 const char *claims_get_string(const json_t *claims, const char *name, size_t cap);

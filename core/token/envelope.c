@@ -64,9 +64,11 @@ static int add_card(json_t *claims, const struct key *sender, int64_t iat_ms)
 
 static int check_body(const json_t *body)
 {
-    size_t len = json_is_object(body) ? json_dumpb(body, NULL, 0, JSON_COMPACT) : 0;
+    size_t len = json_dumpb(body, NULL, 0, JSON_COMPACT); /* 0: no memory */
 
-    return len == 0 ? ERR_INVALID : len > ENVELOPE_BODY_MAX ? ERR_LIMIT : ERR_OK;
+    if (!json_is_object(body))
+        return ERR_INVALID;
+    return len == 0 ? ERR_NOMEM : len > ENVELOPE_BODY_MAX ? ERR_LIMIT : ERR_OK;
 }
 
 static int sign(const struct key *sender, const struct envelope *e, char **text)

@@ -56,8 +56,8 @@ int jws_encode(const struct key *k, const char *typ, enum jws_key where, struct 
                char **text)
 {
     json_t *header = header_new(k, typ, where);
-    char *compact = header ? json_dumps(header, JSON_COMPACT) : NULL;
-    int err = compact ? ERR_OK : ERR_NOMEM;
+    char *compact = NULL;
+    int err = header ? claims_encode(header, &compact) : ERR_NOMEM;
 
     *text = NULL;
     if (!err)
@@ -70,13 +70,14 @@ int jws_encode(const struct key *k, const char *typ, enum jws_key where, struct 
 int jws_encode_json(const struct key *k, const char *typ, enum jws_key where, const json_t *claims,
                     char **text)
 {
-    char *payload = json_dumps(claims, JSON_COMPACT);
-    int err = payload ? jws_encode(k, typ, where, bytes_of_string(payload), text) : ERR_NOMEM;
+    char *payload;
+    int err = claims_encode(claims, &payload);
 
-    if (payload)
-        OPENSSL_cleanse(payload, strlen(payload));
-    else
-        *text = NULL;
+    *text = NULL;
+    if (err)
+        return err;
+    err = jws_encode(k, typ, where, bytes_of_string(payload), text);
+    OPENSSL_cleanse(payload, strlen(payload));
     free(payload);
     return err;
 }
