@@ -255,7 +255,8 @@ static enum verdict input(struct ice *a, usec now, const struct addr *local,
 
     if (verdict != VERDICT_TAKEN)
         return verdict;
-    if (a->state == ICE_FAILED || base == ICE_NONE || m.method != STUN_BINDING || from->port == 0 ||
+    if (a->state == ICE_FAILED || base == ICE_NONE || m.method != STUN_BINDING ||
+        from->family != local->family || from->port == 0 ||
         addr_scope_of(from) == ADDR_SCOPE_UNUSABLE)
         return VERDICT_UNEXPECTED;
     if (m.class == STUN_INDICATION)

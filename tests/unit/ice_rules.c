@@ -55,6 +55,7 @@ TEST(requests_by_place)
         const char *claim, *local, *from;
     } places[] = {
         { "a socket that is not ours", "192.168.1.1:4001", "192.168.1.2:5000" },
+        { "from another family", "192.168.1.1:4000", "[2001:db8::1]:5000" },
         { "from port 0", "192.168.1.1:4000", "192.168.1.2:0" },
         { "from multicast", "192.168.1.1:4000", "224.0.0.251:5353" },
         { "from nowhere", "192.168.1.1:4000", "0.0.0.0:5000" },
