@@ -72,10 +72,14 @@ static void say(struct peer *p, const char *kind, const char *body)
 {
     size_t len = strlen(kind) + strlen(body) + 2;
     char *text = malloc(len);
+    struct wr w = wr_of(text, len);
 
     must(p->message_count < MESSAGES_MAX && len <= PEER_TEXT_MAX ? ERR_OK : ERR_LIMIT);
     must(text ? ERR_OK : ERR_NOMEM);
-    snprintf(text, len, "%s %s", kind, body);
+    wr_bytes(&w, bytes_of_string(kind));
+    wr_u8(&w, ' ');
+    wr_bytes(&w, bytes_of_string(body));
+    wr_u8(&w, 0);
     p->messages[(p->first_message + p->message_count++) % MESSAGES_MAX] = text;
 }
 
@@ -85,7 +89,7 @@ const char *peer_poll_message(struct peer *p)
 
     if (p->message_count == 0)
         return NULL;
-    snprintf(p->fetched, sizeof p->fetched, "%s", text);
+    memcpy(p->fetched, text, strlen(text) + 1); /* say() saw that it fits */
     free(text);
     p->first_message = (p->first_message + 1) % MESSAGES_MAX;
     p->message_count--;

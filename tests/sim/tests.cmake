@@ -1,0 +1,19 @@
+# The simulator: 200 seeds here, 100 000 in the tests labelled `long`, each in parts that can run
+# side by side.
+file(GLOB SIM_SOURCES CONFIGURE_DEPENDS tests/sim/*.c)
+add_executable(sim ${SIM_SOURCES})
+target_link_libraries(sim PRIVATE test-support)
+target_link_options(sim PRIVATE -rdynamic) # OpenSSL must find our gettimeofday() and time()
+
+foreach(part 1-50 51-100 101-150 151-200)
+    add_test(NAME sim/seeds-${part} COMMAND sim --seeds ${part})
+    set_tests_properties(sim/seeds-${part} PROPERTIES TIMEOUT 300)
+endforeach()
+add_test(NAME sim/same-seed-same-bytes COMMAND sim --replay 1-5)
+add_test(NAME sim/same-in-a-new-process
+    COMMAND ${CMAKE_SOURCE_DIR}/tests/sim/same-in-a-new-process $<TARGET_FILE:sim>)
+
+foreach(part 1-25000 25001-50000 50001-75000 75001-100000)
+    add_test(NAME sim/seeds-${part} COMMAND sim --seeds ${part})
+    set_tests_properties(sim/seeds-${part} PROPERTIES LABELS long TIMEOUT 36000)
+endforeach()
