@@ -1,0 +1,107 @@
+/* data.c: bytes of a session, its life and its end. */
+#include <stddef.h>
+
+#include "sdk/internal.h"
+#include "sdk/link.h"
+
+static bool is_valid(int channel, const void *data, int len)
+{
+    return channel >= 0 && channel < HAWSER_CHANNELS && data && len >= 0;
+}
+
+int hawser_send_data(int handle, int channel, const void *data, int len, int timeout_ms)
+{
+    struct link *l;
+    int code = call_enter();
+
+    if (code)
+        return code;
+    call_leave();
+    if (!is_valid(channel, data, len))
+        return HAWSER_ERR_INVALID;
+    code = call_enter_link(handle, &l);
+    if (code)
+        return code;
+    code = rings_send(&l->rings, (unsigned)channel, bytes_of(data, (size_t)len), timeout_ms);
+    call_leave_link(l);
+    return code;
+}
+
+int hawser_recv_data(int handle, int channel, void *data, int len, int timeout_ms)
+{
+    struct link *l;
+    int code = call_enter();
+
+    if (code)
+        return code;
+    call_leave();
+    if (!is_valid(channel, data, len))
+        return HAWSER_ERR_INVALID;
+    code = call_enter_link(handle, &l);
+    if (code)
+        return code;
+    code = rings_recv(&l->rings, (unsigned)channel, data, (size_t)len, timeout_ms);
+    call_leave_link(l);
+    return code;
+}
+
+int hawser_active_check(int handle)
+{
+    struct link *l;
+    int code = call_enter_link(handle, &l);
+
+    if (code)
+        return code;
+    code = rings_end_code(&l->rings);
+    call_leave_link(l);
+    return code;
+}
+
+static int close_link(int handle, unsigned reason)
+{
+    struct link *l;
+    int code = call_enter_link(handle, &l);
+
+    if (code)
+        return code;
+    pthread_mutex_lock(&lib.lock);
+    code = l->handle == handle ? HAWSER_ERR_OK : HAWSER_ERR_INVALID_SESSION; /* another was first */
+    if (!code) {
+        link_forget(l);
+        link_ask_close(l, HAWSER_ERR_CLOSED_LOCALLY, reason);
+    }
+    pthread_mutex_unlock(&lib.lock);
+    call_leave_link(l);
+    return code;
+}
+
+int hawser_disconnect(int handle)
+{
+    return close_link(handle, HAWSER_REASON_TERMINATED);
+}
+
+int hawser_close(int handle, int reason)
+{
+    int code = call_enter();
+
+    if (code)
+        return code;
+    call_leave();
+    if (reason < 0 || reason > HAWSER_REASON_MAX)
+        return HAWSER_ERR_INVALID;
+    return close_link(handle, (unsigned)reason);
+}
+
+int hawser_set_state_callback(hawser_state_cb *cb, void *ctx)
+{
+    int code = call_enter();
+
+    if (code)
+        return code;
+    pthread_mutex_lock(&lib.lock);
+    lib.state_cb = cb;
+    lib.state_ctx = ctx;
+    pthread_mutex_unlock(&lib.lock);
+    call_leave();
+    return HAWSER_ERR_OK;
+}

@@ -1,0 +1,190 @@
+#include "sdk/identity.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/token/broker_login.h"
+#include "io/mqtt.h"
+#include "sdk/internal.h"
+#include "sdk/log.h"
+#include "sdk/signals.h"
+
+#define SEEN_APP    1024 /* messages remembered */
+#define SEEN_DEVICE 4096
+#define SEEN_US     (10 * MINUTE)
+#define INBOX_BURST 200
+#define INBOX_US    (SECOND / 50)
+
+static void on_message(void *ctx, struct bytes message)
+{
+    struct identity *id = ctx;
+    uint8_t digest[ENVELOPE_DIGEST_BYTES];
+    usec now = io_now();
+    struct envelope e;
+
+    id->counts.received++;
+    if (!bucket_take(&id->inbox, now)) {
+        id->counts.flooded++;
+        return;
+    }
+    if (envelope_digest(message, digest) || replay_find(id->seen, now, digest)) {
+        id->counts.repeated++;
+        return;
+    }
+    if (envelope_open(id->key, message, &e)) {
+        id->counts.unreadable++;
+        return;
+    }
+    (void)replay_add(id->seen, now, digest);
+    signals_on_envelope(id, &e);
+    envelope_deinit(&e);
+}
+
+static void on_sent(void *ctx, uint64_t request, enum signaling_result result)
+{
+    if (request)
+        signals_on_sent(ctx, request, result);
+}
+
+static void on_state(void *ctx, enum signaling_state state, const char *detail)
+{
+    struct identity *id = ctx;
+    bool is_bad = state == SIGNALING_REFUSED || state == SIGNALING_REPLACED;
+
+    log_line(is_bad ? HAWSER_LOG_WARNING : HAWSER_LOG_INFO, NULL, "%s at the broker: %s (%s)",
+             key_id(id->key), signaling_state_string(state), detail);
+    pthread_mutex_lock(&lib.lock);
+    id->is_online = state == SIGNALING_ONLINE;
+    pthread_cond_broadcast(&lib.changed);
+    pthread_mutex_unlock(&lib.lock);
+}
+
+/* On MQTT's thread; key and broker name are constant while the connection exists. */
+static int write_password(void *ctx, char out[MQTT_PASSWORD_MAX])
+{
+    const struct identity *id = ctx;
+    char *text = NULL;
+    int err = login_make(id->key, lib.options.broker_name, time(NULL), &text);
+
+    if (!err && strlen(text) >= MQTT_PASSWORD_MAX)
+        err = ERR_LIMIT;
+    if (!err)
+        memcpy(out, text, strlen(text) + 1);
+    free(text);
+    return err;
+}
+
+struct opening {
+    struct identity *id;
+    int err;
+};
+
+static void open_on_loop(void *ctx)
+{
+    struct opening *o = ctx;
+    const struct mqtt_config cfg = {
+        .url = lib.options.broker,
+        .id = key_id(o->id->key),
+        .ca_file = *lib.options.broker_ca ? lib.options.broker_ca : NULL,
+        .password = write_password,
+        .password_ctx = o->id,
+    };
+    const struct signaling_handler handler = {
+        .on_message = on_message, .on_sent = on_sent, .on_state = on_state, .ctx = o->id
+    };
+
+    o->err = mqtt_open(&o->id->signaling, lib.loop, &cfg, &handler);
+}
+
+static int open_broker(struct identity *id)
+{
+    struct opening o = { .id = id };
+
+    if (!*lib.options.broker) {
+        log_line(HAWSER_LOG_WARNING, NULL, "no broker is configured: nothing can be reached");
+        return ERR_OK;
+    }
+    io_loop_run(lib.loop, open_on_loop, &o);
+    if (o.err)
+        log_line(HAWSER_LOG_ERROR, NULL, "%s: %s", lib.options.broker, err_string(o.err));
+    return o.err;
+}
+
+int identity_new(struct identity **out, const char *label, struct device *device)
+{
+    struct identity *id = *out = calloc(1, sizeof *id);
+    int err;
+
+    if (!id)
+        return HAWSER_ERR_NO_MEMORY;
+    id->device = device;
+    id->inbox = (struct bucket){ .interval_us = INBOX_US, .burst = INBOX_BURST };
+    memcpy(id->label, label, strlen(label) + 1);
+    err = replay_new(&id->seen, device ? SEEN_DEVICE : SEEN_APP, SEEN_US);
+    if (!err)
+        err = store_key(&id->key, lib.options.home, label);
+    if (!err) {
+        card_of_key(&id->card, id->key, io_wall_s());
+        err = open_broker(id);
+    }
+    if (!err)
+        return HAWSER_ERR_OK;
+    identity_free(id);
+    *out = NULL;
+    return code_of_err(err);
+}
+
+static void close_on_loop(void *ctx)
+{
+    struct identity *id = ctx;
+
+    signals_forget(id);
+    signaling_close(id->signaling);
+    id->signaling = NULL;
+}
+
+void identity_free(struct identity *id)
+{
+    if (!id)
+        return;
+    io_loop_run(lib.loop, close_on_loop, id);
+    replay_free(id->seen);
+    key_free(id->key);
+    free(id);
+}
+
+int identity_seal(const struct identity *id, const struct recipient *to, const struct signal *s,
+                  char **text)
+{
+    struct envelope e = { .type = s->type,
+                          .seq = s->seq,
+                          .iat_ms = io_wall_s() * 1000,
+                          .has_card = s->has_card,
+                          .body = s->body };
+
+    memcpy(e.to, to->id, ID_BYTES);
+    memcpy(e.sid, s->sid, ENVELOPE_SID_BYTES);
+    *text = NULL;
+    return envelope_seal(id->key, to->x25519, &lib.rng, &e, text);
+}
+
+int identity_send(struct identity *id, const char *to, const char *text, uint64_t request)
+{
+    if (!id->signaling)
+        return ERR_WRONG_STATE;
+    return signaling_send(id->signaling, to, bytes_of_string(text), request);
+}
+
+void identity_signal(struct identity *id, const struct recipient *to, const struct signal *s)
+{
+    char *text = NULL;
+    int err = identity_seal(id, to, s, &text);
+
+    if (!err)
+        err = identity_send(id, to->id, text, 0);
+    if (err)
+        log_line(HAWSER_LOG_WARNING, NULL, "a message to %s was not sent: %s", to->id,
+                 err_string(err));
+    free(text);
+}

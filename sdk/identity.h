@@ -1,0 +1,63 @@
+/* identity.h: one key of this process at the broker: its connection and its inbox.
+ *
+ * What arrives is looked up in the replay memory before any public-key operation, then opened. Its
+ * rate is limited: a flood costs digests, and the messages that come with it. */
+#ifndef HAWSER_SDK_IDENTITY_H
+#define HAWSER_SDK_IDENTITY_H
+
+#include "core/token/envelope.h"
+#include "core/token/replay.h"
+#include "io/signaling.h"
+#include "sdk/bucket.h"
+#include "sdk/store.h"
+
+struct device;
+
+struct identity_counts {
+    uint64_t received, flooded, repeated, unreadable;
+};
+
+struct identity {
+    char label[LABEL_BYTES]; /* constant, down to device */
+    struct key *key;
+    struct card card;            /* this key's own */
+    struct device *device;       /* NULL: the app's */
+    bool is_online;              /* lib.lock */
+    struct signaling *signaling; /* the loop's, from here; NULL: no broker is configured */
+    struct replay *seen;
+    struct bucket inbox;
+    struct identity_counts counts;
+};
+
+/* Loads or makes the key and begins to connect to the broker. Codes of hawser.h. Without lib.lock. */
+int identity_new(struct identity **out, const char *label, struct device *device);
+
+/* Leaves the broker; links that used it send no messages any more. Without lib.lock, and not on the
+ * dispatcher's thread alone: it waits for the loop's. NULL is fine. */
+void identity_free(struct identity *id);
+
+/* Whom a message is for. */
+struct recipient {
+    char id[ID_BYTES];
+    uint8_t x25519[ID_PUBLIC_BYTES];
+};
+
+struct signal {
+    enum envelope_type type;
+    uint32_t seq;
+    uint8_t sid[ENVELOPE_SID_BYTES];
+    bool has_card; /* enclose ours */
+    json_t *body;  /* borrowed */
+};
+
+/* Seals a message; the text is the caller's to free(). ERR_LIMIT: the body is too long. */
+int identity_seal(const struct identity *id, const struct recipient *to, const struct signal *s,
+                  char **text);
+
+/* Sends a sealed text. request: handed to link_on_sent() and pairing_on_sent(); 0: nobody asks. */
+int identity_send(struct identity *id, const char *to, const char *text, uint64_t request);
+
+/* Both at once, where nobody asks; failures are logged. */
+void identity_signal(struct identity *id, const struct recipient *to, const struct signal *s);
+
+#endif

@@ -1,0 +1,267 @@
+#include "sdk/link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sdk/devices.h"
+#include "sdk/internal.h"
+#include "sdk/log.h"
+
+#define CORE_POOL_BLOCKS 4096 /* 16 MiB: all queues of SCTP */
+
+struct state_job {
+    struct job job;
+    int handle, code;
+};
+
+static void run_state(struct job *job)
+{
+    struct state_job *s = (struct state_job *)job;
+    hawser_state_cb *cb;
+    void *ctx;
+
+    pthread_mutex_lock(&lib.lock);
+    cb = lib.state_cb;
+    ctx = lib.state_ctx;
+    pthread_mutex_unlock(&lib.lock);
+    if (cb)
+        cb(ctx, s->handle, s->code);
+    free(s);
+}
+
+static struct job *new_state_job(void)
+{
+    struct state_job *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return NULL;
+    s->job.run = run_state;
+    return &s->job;
+}
+
+static void wake(void *ctx)
+{
+    struct link *l = ctx;
+
+    io_loop_wake(lib.loop, &l->task);
+}
+
+static void name_link(struct link *l, const uint8_t *sid)
+{
+    if (sid)
+        memcpy(l->sid, sid, sizeof l->sid);
+    else
+        rng_fill(&lib.rng, l->sid, sizeof l->sid);
+    for (size_t i = 0; i < sizeof l->sid; i++)
+        (void)snprintf(l->trace + 2 * i, 3, "%02x", l->sid[i]);
+}
+
+static int new_session(struct link *l)
+{
+    const struct options *o = &lib.options;
+    const struct session_config cfg = {
+        .role = l->side == LINK_APP ? SESSION_OFFERER : SESSION_ANSWERER,
+        .identity = lib.dtls,
+        .pool = l->pool,
+        .dead_us = o->dead_ms * MILLISECOND,
+        .flush_us = usec_max(o->flush_ms, 1) * MILLISECOND,
+        .zombie_us = o->zombie_ms ? o->zombie_ms * MILLISECOND : USEC_NEVER,
+    };
+
+    return session_new(&l->session, &cfg, &lib.rng);
+}
+
+static void free_parts(struct link *l)
+{
+    session_free(l->session);
+    pool_free(l->pool);
+    free(l->state_job);
+    json_decref(l->grant);
+    free(l->offer);
+    free(l);
+}
+
+static void enlist(struct link *l)
+{
+    pthread_mutex_lock(&lib.lock);
+    l->serial = ++lib.serial;
+    l->next = lib.links;
+    lib.links = l;
+    lib.link_count++;
+    pthread_mutex_unlock(&lib.lock);
+}
+
+int link_new(struct link **out, enum link_side side, const struct recipient *peer,
+             const uint8_t *sid)
+{
+    struct link *l = calloc(1, sizeof *l);
+    int err = ERR_NOMEM;
+
+    *out = NULL;
+    if (!l)
+        return ERR_NOMEM;
+    *l = (struct link){ .side = side, .peer = *peer, .handle = -1, .is_wanted = true };
+    l->give_up_at = l->flush_until = USEC_NEVER;
+    l->task = (struct io_task){ .fn = link_task, .ctx = l };
+    name_link(l, sid);
+    l->state_job = new_state_job();
+    if (l->state_job)
+        err = pool_new(&l->pool, CORE_POOL_BLOCKS);
+    if (!err)
+        err = new_session(l);
+    if (!err)
+        err = rings_init(&l->rings, wake, l);
+    if (err) {
+        free_parts(l);
+        return err;
+    }
+    enlist(l);
+    *out = l;
+    return ERR_OK;
+}
+
+void link_ask_close(struct link *l, int code, unsigned reason)
+{
+    rings_end(&l->rings, code, 0, true);
+    if (!l->close_asked) {
+        l->close_asked = true;
+        l->close_reason = reason;
+    }
+    wake(l);
+}
+
+void link_forget(struct link *l)
+{
+    handles_remove(&lib.sessions, l->handle);
+    l->handle = -1;
+    l->is_wanted = false;
+    wake(l);
+}
+
+void link_give_handle(struct link *l)
+{
+    struct link *oldest = NULL;
+
+    l->handle = handles_add(&lib.sessions, l);
+    if (l->handle >= 0)
+        return;
+    for (struct link *other = lib.links; other; other = other->next) /* newest first */
+        if (other->is_over && other->handle >= 0)
+            oldest = other;
+    if (oldest)
+        link_forget(oldest);
+    l->handle = handles_add(&lib.sessions, l);
+}
+
+static void delist(struct link *l)
+{
+    struct link **at = &lib.links;
+
+    while (*at != l)
+        at = &(*at)->next;
+    *at = l->next;
+    lib.link_count--;
+    pthread_cond_broadcast(&lib.changed);
+}
+
+void link_free_if_unused(struct link *l)
+{
+    bool is_unused;
+
+    pthread_mutex_lock(&lib.lock);
+    is_unused = l->phase == LINK_ENDED && !l->is_wanted && l->users == 0;
+    if (is_unused) {
+        io_loop_unwake(lib.loop, &l->task);
+        delist(l);
+    }
+    pthread_mutex_unlock(&lib.lock);
+    if (!is_unused)
+        return;
+    io_timer_deinit(&l->timer);
+    rings_deinit(&l->rings);
+    free_parts(l);
+}
+
+/* Bytes that arrived in time may still wait in the core for room in the rings. */
+static uint8_t unread_channels(const struct link *l)
+{
+    struct session_info info;
+    uint8_t unread = 0;
+
+    if (l->session && l->phase != LINK_IDLE) {
+        session_get_info(l->session, &info);
+        for (unsigned i = 0; i < CHANNEL_COUNT; i++)
+            unread |= (uint8_t)((info.unread[i] > 0) << i);
+    }
+    return unread;
+}
+
+static void tell_application(struct link *l, int code)
+{
+    struct state_job *job;
+
+    pthread_mutex_lock(&lib.lock);
+    l->is_over = true;
+    job = l->handle >= 0 ? (struct state_job *)l->state_job : NULL;
+    if (l->handle < 0)
+        device_drop_ready(l);
+    l->is_wanted = l->handle >= 0;
+    if (job) {
+        l->state_job = NULL;
+        job->handle = l->handle;
+        job->code = code;
+        dispatcher_post(lib.dispatcher, &job->job);
+    }
+    pthread_cond_broadcast(&lib.changed); /* a device has a free place */
+    pthread_mutex_unlock(&lib.lock);
+}
+
+void link_end(struct link *l, int code)
+{
+    bool was_open = l->phase >= LINK_OPEN;
+    uint8_t unread = was_open ? unread_channels(l) : 0;
+
+    if (l->phase == LINK_ENDED)
+        return;
+    log_line(HAWSER_LOG_INFO, l->trace, "ended: %d, %s", code, hawser_strerror(code));
+    l->phase = LINK_ENDED;
+    l->rx_ready = unread;
+    for (size_t i = 0; i < COUNT(l->lookups); i++) {
+        resolve_cancel(l->lookups[i].resolve);
+        l->lookups[i].resolve = NULL;
+    }
+    for (size_t i = 0; i < l->socket_count; i++)
+        udp_close(l->sockets[i]);
+    l->socket_count = 0;
+    l->identity = NULL;
+    rings_end(&l->rings, code, unread, false);
+    tell_application(l, rings_end_code(&l->rings));
+}
+
+int link_code_of_end(const struct link *l, const struct session_event *ev)
+{
+    bool is_open = l->phase >= LINK_OPEN;
+
+    switch (ev->end) {
+    case SESSION_END_PEER_REASON:
+        return HAWSER_ERR_TERMINATED - (int)ev->reason;
+    case SESSION_END_PEER_ABORT:
+        return HAWSER_ERR_CLOSED_BY_PEER;
+    case SESSION_END_LOST:
+        return HAWSER_ERR_LOST;
+    case SESSION_END_ZOMBIE:
+        return HAWSER_ERR_ZOMBIE;
+    case SESSION_END_NO_PATH:
+        return HAWSER_ERR_NO_PATH;
+    case SESSION_END_FINGERPRINT:
+        return HAWSER_ERR_UNAUTHORISED;
+    case SESSION_END_NOMEM:
+        return HAWSER_ERR_NO_MEMORY;
+    case SESSION_END_HANDSHAKE:
+    case SESSION_END_HALF_OPEN:
+        return HAWSER_ERR_TIMEOUT;
+    default:
+        return is_open ? HAWSER_ERR_CLOSED_LOCALLY : HAWSER_ERR_TIMEOUT;
+    }
+}

@@ -1,0 +1,137 @@
+/* link.h: one session of this process, from the call or offer that began it until nobody wants it.
+ *
+ *     IDLE --sockets--> CONNECTING --session open--> OPEN --close asked--> FLUSHING --rings empty
+ *       |                   |                          |                      |   or time up--.
+ *       '--given up---------'----> ENDED <--peer, link lost <-----------------'-- CLOSING <---'
+ *
+ * ENDED keeps the core's session only while bytes that arrived are unread. A link is freed, by the
+ * loop's thread, when it has ended, no call uses it and nobody wants it: neither a handle, nor a
+ * pending connect, nor a device's queue. */
+#ifndef HAWSER_SDK_LINK_H
+#define HAWSER_SDK_LINK_H
+
+#include "core/session/session.h"
+#include "hawser/device.h"
+#include "io/interfaces.h"
+#include "io/resolve.h"
+#include "io/udp.h"
+#include "sdk/dispatcher.h"
+#include "sdk/identity.h"
+#include "sdk/ring.h"
+
+#define LINK_SOCKETS_MAX   INTERFACES_MAX
+#define LINK_DESCRIBED_MAX 10 /* candidates in an offer or answer, beside the grants … */
+#define LINK_TRICKLE_MAX \
+    (ICE_CANDIDATES_MAX - LINK_DESCRIBED_MAX) /* … the rest in the next message */
+
+enum link_phase { LINK_IDLE, LINK_CONNECTING, LINK_OPEN, LINK_FLUSHING, LINK_CLOSING, LINK_ENDED };
+
+enum link_side { LINK_APP, LINK_DEVICE };
+
+struct connect;
+struct link;
+
+/* One name of a STUN server that is being looked up. */
+struct lookup {
+    struct link *link;
+    struct resolve *resolve;
+};
+
+/* The candidates to be told to the peer next. */
+struct trickle {
+    size_t count;
+    bool has_ended; /* and there are no more */
+    bool is_told;   /* that there are no more */
+    struct ice_candidate candidates[LINK_TRICKLE_MAX];
+};
+
+struct link {
+    enum link_side side; /* constant, down to rings */
+    char trace[HAWSER_TRACE_ID_MAX];
+    uint8_t sid[ENVELOPE_SID_BYTES]; /* the trace ID in bytes */
+    struct recipient peer;
+    uint8_t peer_key[ID_PUBLIC_BYTES]; /* Ed25519 */
+    uint64_t serial;
+
+    struct rings rings; /* its own lock */
+
+    struct link *next; /* lib.lock, down to state_job */
+    int handle;        /* -1: none */
+    unsigned users;
+    bool is_wanted, is_over;
+    bool close_asked;
+    unsigned close_reason;
+    struct device *device;   /* LINK_DEVICE: whose, until it is closed */
+    struct link *next_ready; /* in the device's queue */
+    struct connect *connect; /* LINK_APP: while pending */
+    struct job *state_job;   /* until it is posted */
+
+    struct identity *identity; /* the loop's, down to here; NULL: no messages any more */
+    enum link_phase phase;
+    struct pool *pool;
+    struct session *session;
+    struct udp *sockets[LINK_SOCKETS_MAX];
+    size_t socket_count;
+    struct lookup lookups[ICE_STUN_SERVERS_MAX];
+    size_t lookup_count; /* under way */
+    struct io_timer timer;
+    struct io_task task;
+    /* Bit i: channel i of the session has bytes for us; its ring has no room; it takes none now. */
+    uint8_t rx_ready, rx_held, tx_full;
+    bool is_described; /* the peer has our description: what comes later is trickled */
+    struct trickle trickle;
+    uint32_t seq;
+    usec give_up_at, flush_until;
+    usec called_at, connect_us;
+    json_t *grant; /* LINK_APP: the chain to show */
+    char *offer;   /* LINK_APP: sealed, until it is answered */
+};
+
+/* Makes a link in LINK_IDLE that is in lib.links. `sid` NULL: by chance. ERR_NOMEM, ERR_CRYPTO. */
+int link_new(struct link **out, enum link_side side, const struct recipient *peer,
+             const uint8_t *sid);
+
+/* ---- With lib.lock held ------------------------------------------------------------------------ */
+
+/* Calls on it return `code` from now on; the loop's thread will flush and close. */
+void link_ask_close(struct link *l, int code, unsigned reason);
+
+/* Its handle, if any, is unknown from now on, and nobody wants it. */
+void link_forget(struct link *l);
+
+/* Gives it a handle, in place of the oldest that has ended if need be. */
+void link_give_handle(struct link *l);
+
+/* ---- On the loop's thread ---------------------------------------------------------------------- */
+
+/* Opens the sockets and begins to gather. ERR_LIMIT: no port could be bound; ERR_NOMEM. */
+int link_start(struct link *l);
+
+/* After anything has happened to the session: runs its output, events and rings, sets its timer.
+ * The link may be gone afterwards. */
+void link_turn(struct link *l);
+
+/* The end, without any more words to the peer. `code` is for the calls. */
+void link_end(struct link *l, int code);
+
+/* What an end of the session means to the application. */
+int link_code_of_end(const struct link *l, const struct session_event *ev);
+
+/* The last thing in a turn. */
+void link_free_if_unused(struct link *l);
+
+void link_task(void *ctx); /* link.task */
+
+/* The JSON of our description, as far as it is known: {"session": …}. NULL: no memory. */
+json_t *link_describe(struct link *l);
+
+/* Reads "session" of an offer or answer and connects. A negative enum err. */
+int link_set_remote(struct link *l, const json_t *body);
+
+/* The peer's trickled candidates. */
+void link_add_candidates(struct link *l, const json_t *body);
+
+/* Tells the peer by signaling that we give up, before there is a session to say it in. */
+void link_send_bye(struct link *l, unsigned reason);
+
+#endif

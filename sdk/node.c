@@ -1,0 +1,362 @@
+/* node.c: the loop's side of a link: sockets, the session's turns, and bytes to and from the rings. */
+#include <string.h>
+
+#include "sdk/connect.h"
+#include "sdk/devices.h"
+#include "sdk/internal.h"
+#include "sdk/link.h"
+#include "sdk/log.h"
+#include "sdk/signals.h"
+
+static uint8_t piece[CHANNEL_MESSAGE_MAX]; /* the loop's: what goes from a ring to the session */
+
+/* ---- Sockets ------------------------------------------------------------------------------------ */
+
+static void on_datagram(void *ctx, struct udp *u, const struct addr *local, const struct addr *from,
+                        uint8_t *data, size_t len)
+{
+    struct link *l = ctx;
+
+    (void)u;
+    (void)session_input(l->session, io_now(), local, from, bytes_of(data, len));
+}
+
+static void on_drained(void *ctx, struct udp *u)
+{
+    (void)u;
+    link_turn(ctx);
+}
+
+/* An address that cannot be used (gone since, not ours) is left out. */
+static void open_socket(struct link *l, const struct addr *bind, uint16_t preference)
+{
+    const struct udp_handler handler = { .datagram = on_datagram, .drained = on_drained, .ctx = l };
+    char text[ADDR_TEXT_MAX];
+    struct udp *u;
+    int err = udp_open(&u, lib.loop, bind, &handler);
+
+    if (err) {
+        log_line(HAWSER_LOG_WARNING, l->trace, "no port on %s: %s", addr_format_ip(bind, text),
+                 err_string(err));
+        return;
+    }
+    err = session_add_socket(l->session, io_now(), udp_local(u), preference);
+    if (err) {
+        udp_close(u);
+        return;
+    }
+    l->sockets[l->socket_count++] = u;
+}
+
+static void open_sockets(struct link *l)
+{
+    struct interface_addr found[INTERFACES_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < lib.options.bind_count; i++)
+        open_socket(l, &lib.options.bind[i], (uint16_t)(65535 - i));
+    if (lib.options.bind_count == 0)
+        count = interfaces_list(found, 0);
+    for (size_t i = 0; i < count; i++)
+        open_socket(l, &found[i].addr, found[i].preference);
+}
+
+static void on_resolved(void *ctx, int err, const struct addr *addrs, size_t count, const char *why)
+{
+    struct lookup *lookup = ctx;
+    struct link *l = lookup->link;
+    uint8_t families = 0;
+
+    lookup->resolve = NULL;
+    if (err)
+        log_line(HAWSER_LOG_WARNING, l->trace, "a STUN server was not found: %s", why);
+    for (size_t i = 0; i < count; i++) {
+        if (families >> addrs[i].family & 1)
+            continue; /* one address of each family will do */
+        families |= (uint8_t)(1u << addrs[i].family);
+        (void)session_add_stun_server(l->session, io_now(), &addrs[i]);
+    }
+    if (--l->lookup_count == 0)
+        session_end_local(l->session, io_now());
+    link_turn(l);
+}
+
+static void look_up_servers(struct link *l)
+{
+    const struct options *o = &lib.options;
+
+    for (size_t i = 0; i < o->stun_count; i++) {
+        l->lookups[i].link = l;
+        if (resolve_start(&l->lookups[i].resolve, lib.loop, &o->stun[i], 3478, on_resolved,
+                          &l->lookups[i]))
+            l->lookups[i].resolve = NULL;
+        else
+            l->lookup_count++;
+    }
+    if (l->lookup_count == 0)
+        session_end_local(l->session, io_now());
+}
+
+static void on_timer(void *ctx)
+{
+    struct link *l = ctx;
+
+    if (l->session && l->phase != LINK_ENDED)
+        session_tick(l->session, io_now());
+    link_turn(l);
+}
+
+int link_start(struct link *l)
+{
+    if (io_timer_init(&l->timer, lib.loop, on_timer, l))
+        return ERR_NOMEM;
+    open_sockets(l);
+    if (l->socket_count == 0)
+        return ERR_LIMIT;
+    look_up_servers(l);
+    return ERR_OK;
+}
+
+static bool can_send(const struct link *l)
+{
+    for (size_t i = 0; i < l->socket_count; i++)
+        if (!udp_can_send(l->sockets[i]))
+            return false;
+    return l->socket_count > 0;
+}
+
+static void send_run(struct link *l, const struct out *out)
+{
+    for (size_t i = 0; i < l->socket_count; i++)
+        if (addr_equal(udp_local(l->sockets[i]), &out->from))
+            udp_send(l->sockets[i], out);
+}
+
+/* ---- Events ------------------------------------------------------------------------------------- */
+
+static void on_path(const struct link *l, const struct ice_path *path)
+{
+    char local[ADDR_TEXT_MAX], remote[ADDR_TEXT_MAX];
+
+    log_line(HAWSER_LOG_INFO, l->trace, "path %s to %s, %lld us", addr_format(&path->local, local),
+             addr_format(&path->remote, remote), (long long)path->rtt_us);
+}
+
+static void on_open(struct link *l)
+{
+    if (l->phase != LINK_CONNECTING)
+        return;
+    l->phase = LINK_OPEN;
+    log_line(HAWSER_LOG_INFO, l->trace, "open");
+    if (l->side == LINK_APP)
+        connect_on_open(l);
+    else
+        device_on_open(l);
+}
+
+static void on_closed(struct link *l, const struct session_event *ev)
+{
+    int code = link_code_of_end(l, ev);
+
+    if (l->side == LINK_APP && l->phase < LINK_OPEN)
+        connect_finish(l, code);
+    link_end(l, code);
+}
+
+static void on_event(struct link *l, const struct session_event *ev)
+{
+    switch (ev->type) {
+    case SESSION_EVENT_CANDIDATE:
+        signals_add_candidate(l, &ev->candidate);
+        break;
+    case SESSION_EVENT_GATHERED:
+        l->trickle.has_ended = true;
+        break;
+    case SESSION_EVENT_OPEN:
+        on_open(l);
+        break;
+    case SESSION_EVENT_PATH:
+        on_path(l, &ev->path);
+        break;
+    case SESSION_EVENT_READABLE:
+        l->rx_ready |= (uint8_t)(1u << ev->channel);
+        break;
+    case SESSION_EVENT_WRITABLE:
+        l->tx_full &= (uint8_t) ~(1u << ev->channel);
+        break;
+    case SESSION_EVENT_CLOSED:
+        on_closed(l, ev);
+        break;
+    }
+}
+
+/* ---- Bytes -------------------------------------------------------------------------------------- */
+
+/* One message of each channel in turn, so that no channel waits for another's megabytes. */
+static bool pump_tx(struct link *l)
+{
+    bool has_moved = false;
+
+    for (unsigned i = 0; i < CHANNEL_COUNT; i++) {
+        size_t len, sent;
+
+        if (l->tx_full >> i & 1)
+            continue;
+        len = rings_tx_copy(&l->rings, i, piece, sizeof piece);
+        if (len == 0)
+            continue;
+        sent = session_send(l->session, io_now(), i, bytes_of(piece, len));
+        if (sent < len)
+            l->tx_full |= (uint8_t)(1u << i);
+        if (sent > 0)
+            rings_tx_drop(&l->rings, i, sent);
+        has_moved |= sent > 0;
+    }
+    return has_moved;
+}
+
+static bool pump_rx(struct link *l)
+{
+    bool has_moved = false;
+
+    for (unsigned i = 0; i < CHANNEL_COUNT; i++) {
+        uint8_t bit = (uint8_t)(1u << i);
+        struct bytes unread;
+        size_t taken;
+
+        if (!(l->rx_ready & bit))
+            continue;
+        unread = session_peek(l->session, io_now(), i);
+        if (unread.len == 0) {
+            l->rx_ready &= (uint8_t)~bit;
+            rings_rx_none_left(&l->rings, i);
+            continue;
+        }
+        taken = rings_rx_push(&l->rings, i, unread);
+        if (taken > 0)
+            session_consume(l->session, io_now(), i, taken);
+        if (taken < unread.len) {
+            l->rx_ready &= (uint8_t)~bit;
+            l->rx_held |= bit;
+        }
+        has_moved |= taken > 0;
+    }
+    return has_moved;
+}
+
+/* What was accepted before the close goes out first, but not for ever. */
+static bool finish_flush(struct link *l, usec now)
+{
+    if (l->phase != LINK_FLUSHING || (now < l->flush_until && !rings_tx_is_empty(&l->rings)))
+        return false;
+    l->phase = LINK_CLOSING;
+    l->flush_until = USEC_NEVER;
+    session_close(l->session, now, l->close_reason);
+    return true;
+}
+
+static bool pump(struct link *l)
+{
+    bool has_moved = false;
+
+    if (l->phase == LINK_OPEN || l->phase == LINK_FLUSHING)
+        has_moved = pump_tx(l);
+    has_moved |= pump_rx(l);
+    return has_moved || finish_flush(l, io_now());
+}
+
+/* STYLE's node_drain(): output, then events, then what the rings have, until nothing moves. */
+static void drain(struct link *l)
+{
+    struct session_event ev;
+    struct out out;
+
+    out_init(&out, lib.run, OUT_BYTES_MAX);
+    for (;;) {
+        if (can_send(l) && session_poll_output(l->session, io_now(), &out))
+            send_run(l, &out);
+        else if (l->phase != LINK_ENDED && session_poll_event(l->session, &ev))
+            on_event(l, &ev);
+        else if (!pump(l))
+            break;
+    }
+}
+
+/* ---- Turns -------------------------------------------------------------------------------------- */
+
+static void begin_close(struct link *l, unsigned reason)
+{
+    if (l->phase == LINK_OPEN) {
+        l->phase = LINK_FLUSHING;
+        l->flush_until = io_now() + lib.options.flush_ms * MILLISECOND;
+        return;
+    }
+    if (l->is_described)
+        link_send_bye(l, reason);
+    if (l->side == LINK_APP)
+        connect_finish(l, HAWSER_ERR_CONNECT_BROKEN);
+    link_end(l, HAWSER_ERR_CLOSED_LOCALLY);
+}
+
+static void take_orders(struct link *l)
+{
+    unsigned reason;
+    bool close;
+
+    pthread_mutex_lock(&lib.lock);
+    close = l->close_asked;
+    reason = l->close_reason;
+    pthread_mutex_unlock(&lib.lock);
+    if (close && l->phase <= LINK_OPEN)
+        begin_close(l, reason);
+    else if (l->phase == LINK_IDLE && l->side == LINK_APP)
+        connect_begin(l);
+    else if (l->side == LINK_APP && l->phase == LINK_CONNECTING && io_now() >= l->give_up_at)
+        connect_on_timeout(l);
+}
+
+static void send_description(struct link *l)
+{
+    if (l->side == LINK_APP)
+        connect_send_offer(l);
+    else
+        device_send_answer(l);
+}
+
+static void set_timer(struct link *l)
+{
+    usec at = USEC_NEVER;
+
+    if (l->phase > LINK_IDLE && l->phase < LINK_ENDED)
+        at = usec_min(session_next_timeout(l->session), l->flush_until);
+    if (l->phase == LINK_CONNECTING)
+        at = usec_min(at, l->give_up_at);
+    if (l->timer.loop)
+        io_timer_set(&l->timer, at);
+}
+
+void link_turn(struct link *l)
+{
+    take_orders(l);
+    if (l->session && l->phase > LINK_IDLE)
+        drain(l);
+    if (l->phase == LINK_CONNECTING && !l->is_described) /* what is known so far goes with it */
+        send_description(l);
+    if (l->phase == LINK_CONNECTING || l->phase == LINK_OPEN)
+        signals_flush_candidates(l);
+    if (l->phase == LINK_ENDED && l->session && !(l->rx_ready | l->rx_held)) {
+        session_free(l->session);
+        l->session = NULL;
+    }
+    set_timer(l);
+    link_free_if_unused(l);
+}
+
+void link_task(void *ctx)
+{
+    struct link *l = ctx;
+
+    l->rx_ready |= l->rx_held; /* a ring may have room again */
+    l->rx_held = 0;
+    link_turn(l);
+}

@@ -1,0 +1,34 @@
+/* options.h: what can be set: by hawser_set_option(), else in config.json, else the default. */
+#ifndef HAWSER_SDK_OPTIONS_H
+#define HAWSER_SDK_OPTIONS_H
+
+#include "core/ice/ice.h"
+#include "io/endpoint.h"
+#include "io/interfaces.h"
+
+#define OPTION_TEXT_MAX 512
+
+struct options {
+    char home[OPTION_TEXT_MAX];
+    char broker[OPTION_TEXT_MAX]; /* empty: none */
+    char broker_name[OPTION_TEXT_MAX];
+    char broker_ca[OPTION_TEXT_MAX]; /* empty: the system's */
+    size_t stun_count;
+    struct endpoint stun[ICE_STUN_SERVERS_MAX];
+    size_t bind_count; /* 0: all interfaces */
+    struct addr bind[INTERFACES_MAX];
+    int sessions_max, dead_ms, flush_ms, zombie_ms;
+};
+
+/* Keeps a copy of the value for later loads; NULL forgets it. ERR_INVALID, ERR_NOMEM. Under the
+ * library's lock, as everything here. */
+int options_set(const char *name, const char *value);
+
+/* Reads config.json of the home directory and puts together what holds. ERR_INVALID (a broken file
+ * or value, logged), ERR_NOMEM. */
+int options_load(struct options *out);
+
+/* Only where the home directory is: for calls that need nothing else. ERR_INVALID. */
+int options_home(char out[OPTION_TEXT_MAX]);
+
+#endif

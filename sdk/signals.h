@@ -1,0 +1,32 @@
+/* signals.h: what travels by the broker, and whom it concerns. All on the loop's thread.
+ *
+ *     offer      {"session": …, "grant": […]}, with the app's card
+ *     answer     {"session": …}
+ *     refuse     {"code": -23 or -100 - reason}
+ *     candidate  {"candidates": ["candidate:…", …], "end": true?}
+ *     bye        {"reason": n}
+ *     pair       {"proof": …}, with the app's card
+ *     paired     {"grant": […]}, with the device's card */
+#ifndef HAWSER_SDK_SIGNALS_H
+#define HAWSER_SDK_SIGNALS_H
+
+#include "sdk/link.h"
+
+/* A message that was opened: verified, and not seen before. */
+void signals_on_envelope(struct identity *id, const struct envelope *e);
+void signals_on_sent(struct identity *id, uint64_t request, enum signaling_result result);
+
+/* No link sends by this identity any more. */
+void signals_forget(struct identity *id);
+
+/* Keeps a candidate that the peer does not know of, and sends those that are kept. */
+void signals_add_candidate(struct link *l, const struct ice_candidate *c);
+void signals_flush_candidates(struct link *l);
+
+/* The link of a message: same session, same peer, same identity. NULL: none. */
+struct link *signals_find(const struct identity *id, const struct envelope *e);
+
+/* A message of this link to its peer; the body is taken. */
+void signals_send(struct link *l, enum envelope_type type, json_t *body);
+
+#endif
