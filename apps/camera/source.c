@@ -12,6 +12,7 @@ struct source {
     AVStream *stream; /* of file */
     AVPacket *packet; /* the unit that is lent out */
     enum record_media media;
+    int64_t next_dts; /* in ticks: for units that the container stores without */
 };
 
 static int fail(struct source **out, char why[SOURCE_WHY_MAX], const char *path, int error)
@@ -48,6 +49,7 @@ int source_open(struct source **out, const char *path, enum record_media media,
     if (!s)
         return fail(out, why, path, AVERROR(ENOMEM));
     s->media = media;
+    s->next_dts = AV_NOPTS_VALUE;
     s->packet = av_packet_alloc();
     error = s->packet ? avformat_open_input(&s->file, path, NULL, NULL) : AVERROR(ENOMEM);
     if (error >= 0)
@@ -102,6 +104,21 @@ void source_parameters(const struct source *s, struct record *out)
     p->extradata = extradata_of(s);
 }
 
+/* Matroska stores no decoding times, and libavformat cannot always tell them: then a unit is taken
+ * to be decoded when the one before it is over, the first as early as frames are reordered. */
+static void fill_dts(struct source *s, AVPacket *p)
+{
+    AVRational rate = s->stream->avg_frame_rate;
+
+    if (p->dts == AV_NOPTS_VALUE && s->next_dts == AV_NOPTS_VALUE && rate.num)
+        s->next_dts =
+            -av_rescale_q(s->stream->codecpar->video_delay, av_inv_q(rate), s->stream->time_base);
+    if (p->dts == AV_NOPTS_VALUE)
+        p->dts = s->next_dts != AV_NOPTS_VALUE ? s->next_dts : p->pts;
+    if (p->dts != AV_NOPTS_VALUE)
+        s->next_dts = p->dts + (p->duration > 0 ? p->duration : 1);
+}
+
 static int64_t us_of(const struct source *s, int64_t ticks)
 {
     return record_us_of_ticks(ticks, (uint32_t)s->stream->time_base.num,
@@ -118,6 +135,7 @@ bool source_next(struct source *s, struct record *unit, bool *parameters_changed
         if (av_read_frame(s->file, p) < 0)
             return false;
     } while (p->stream_index != s->stream->index);
+    fill_dts(s, p);
     *parameters_changed = av_packet_get_side_data(p, AV_PKT_DATA_NEW_EXTRADATA, &len) != NULL;
     *unit = (struct record){ .kind = RECORD_UNIT, .pts_us = us_of(s, p->pts) };
     if (p->flags & AV_PKT_FLAG_KEY)
@@ -133,6 +151,7 @@ bool source_next(struct source *s, struct record *unit, bool *parameters_changed
 bool source_rewind(struct source *s)
 {
     av_packet_unref(s->packet);
+    s->next_dts = AV_NOPTS_VALUE;
     return avformat_seek_file(s->file, -1, INT64_MIN, 0, 0, 0) >= 0 ||
            av_seek_frame(s->file, s->stream->index, 0, AVSEEK_FLAG_BACKWARD) >= 0;
 }

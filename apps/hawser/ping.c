@@ -1,0 +1,84 @@
+#include <time.h>
+
+#include "apps/common/ask.h"
+#include "apps/common/client.h"
+#include "apps/common/clock.h"
+#include "apps/common/say.h"
+#include "apps/common/stop.h"
+#include "apps/hawser/commands.h"
+
+struct pinger {
+    int64_t count, interval_ms; /* count 0: until a signal */
+    int64_t done;
+    usec least, most, sum;
+};
+
+static int ping_once(struct pinger *p, struct ask *ask)
+{
+    usec asked_at = clock_now(), spent;
+    json_t *reply = ask_or_say(ask, "ping", "ping", NULL);
+
+    if (!reply)
+        return EXIT_CODE_FAILED;
+    json_decref(reply);
+    spent = clock_now() - asked_at;
+    p->least = p->done ? usec_min(p->least, spent) : spent;
+    p->most = usec_max(p->most, spent);
+    p->sum += spent;
+    p->done++;
+    say("%lld: %.2f ms", (long long)p->done, (double)spent / 1000);
+    say_json(json_pack("{sIsI}", "ping", (json_int_t)p->done, "us", (json_int_t)spent));
+    return EXIT_CODE_OK;
+}
+
+static int ping_all(struct pinger *p, int handle)
+{
+    usec next_at = clock_now();
+    struct ask ask;
+    int code = EXIT_CODE_OK;
+
+    ask_init(&ask, handle);
+    while (!code && !stop_asked() && (!p->count || p->done < p->count)) {
+        struct timespec until = clock_timespec(next_at);
+
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+        next_at += p->interval_ms * MILLISECOND;
+        code = stop_asked() ? EXIT_CODE_OK : ping_once(p, &ask);
+    }
+    ask_deinit(&ask);
+    if (p->done)
+        say("%lld round trips: least %.2f, mean %.2f, most %.2f ms", (long long)p->done,
+            (double)p->least / 1000, (double)p->sum / (double)p->done / 1000,
+            (double)p->most / 1000);
+    return code;
+}
+
+int command_ping(int argc, char **argv)
+{
+    struct pinger p = { .interval_ms = 1000 };
+    const struct option_rule rules[] = {
+        { "count", 'c', OPTION_NUMBER, &p.count, 1, INT64_MAX, "N  so many times" },
+        { "interval", 'i', OPTION_NUMBER, &p.interval_ms, 10, 3600000, "MS  between two (1000)" },
+    };
+    struct options o = { 0 };
+    const struct options_spec spec = {
+        .usage = "ping [OPTIONS] ID",
+        .about = "Sends requests on the control channel and prints how long each answer took,\n"
+                 "until ^C or --count.",
+        .rules = rules,
+        .count = sizeof rules / sizeof *rules,
+        .operands_least = 1,
+        .operands_most = 1,
+    };
+    int first = options_parse(&o, &spec, argc, argv), handle, code;
+
+    if (first < 0)
+        return options_exit(first);
+    stop_on_signals();
+    handle = client_open(&o, argv[first]);
+    if (handle < 0)
+        return EXIT_CODE_FAILED;
+    code = ping_all(&p, handle);
+    client_close(handle);
+    return code;
+}

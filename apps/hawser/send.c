@@ -1,0 +1,120 @@
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "apps/common/client.h"
+#include "apps/common/clock.h"
+#include "apps/common/flow.h"
+#include "apps/common/progress.h"
+#include "apps/common/say.h"
+#include "apps/common/stop.h"
+#include "apps/hawser/commands.h"
+#include "apps/hawser/pipe.h"
+
+enum { PIECE = 65536, SILENCE_MS = 30000, LOOK_MS = 10 };
+
+struct sender {
+    int handle, channel;
+    bool reply;
+    uint64_t sent;
+    /* With --reply: what comes back goes to stdout meanwhile, or neither side would get on. */
+    pthread_t thread;
+    uint64_t received;
+    int received_code;
+    atomic_ullong expected; /* how much will come back in all; UINT64_MAX: unknown yet */
+};
+
+static void *receive(void *arg)
+{
+    struct sender *s = arg;
+
+    s->received_code =
+        pipe_receive(s->handle, s->channel, STDOUT_FILENO, &s->expected, &s->received);
+    return NULL;
+}
+
+static int send_stdin(struct sender *s)
+{
+    static char buf[PIECE];
+    struct progress progress;
+    ssize_t got = 0;
+    int error = 0;
+
+    progress_init(&progress, "sent", 0, 0);
+    while (!error && !stop_asked() && (got = read(STDIN_FILENO, buf, sizeof buf)) > 0) {
+        error = flow_send(s->handle, s->channel, bytes_of(buf, (size_t)got), SILENCE_MS);
+        s->sent += error ? 0 : (uint64_t)got;
+        progress_show(&progress, s->sent);
+    }
+    progress_end(&progress);
+    if (error)
+        return say_failure(error, "sending");
+    return got < 0 && errno != EINTR ? say_error("stdin: %s", strerror(errno)) : EXIT_CODE_OK;
+}
+
+/* Everything was accepted; waits until it is with the peer, for disconnecting does not wait long. */
+static int await_arrival(struct sender *s)
+{
+    struct timespec pause = clock_timespec(LOOK_MS * MILLISECOND);
+    struct hawser_buffer buffer;
+    int error;
+
+    while (!(error = hawser_channel_buffer(s->handle, s->channel, &buffer)) && buffer.unsent &&
+           !stop_asked())
+        nanosleep(&pause, NULL);
+    return error ? say_failure(error, "sending") : EXIT_CODE_OK;
+}
+
+static int run(struct sender *s)
+{
+    int code;
+
+    atomic_init(&s->expected, UINT64_MAX);
+    if (s->reply && pthread_create(&s->thread, NULL, receive, s))
+        return say_error("no thread could be started");
+    code = send_stdin(s);
+    atomic_store(&s->expected, code ? 0 : s->sent);
+    if (!code)
+        code = await_arrival(s);
+    if (s->reply)
+        pthread_join(s->thread, NULL);
+    if (!code && s->received_code < 0)
+        code = say_failure(s->received_code, "receiving");
+    say_json(json_pack("{sIsI}", "sent", (json_int_t)s->sent, "received", (json_int_t)s->received));
+    return code;
+}
+
+int command_send(int argc, char **argv)
+{
+    int64_t channel = PIPE_CHANNEL;
+    struct sender s = { 0 };
+    const struct option_rule rules[] = {
+        { "channel", 'n', OPTION_NUMBER, &channel, 0, HAWSER_CHANNELS - 1, "N  this channel (4)" },
+        { "reply", 'r', OPTION_FLAG, &s.reply, 0, 0,
+          "print as much as was sent of what comes back" },
+    };
+    struct options o = { 0 };
+    const struct options_spec spec = {
+        .usage = "send [OPTIONS] ID",
+        .about = "Sends stdin over a channel, to its end, and waits until it has arrived.",
+        .rules = rules,
+        .count = sizeof rules / sizeof *rules,
+        .operands_least = 1,
+        .operands_most = 1,
+    };
+    int first = options_parse(&o, &spec, argc, argv), code;
+
+    if (first < 0)
+        return options_exit(first);
+    stop_on_signals();
+    s.channel = (int)channel;
+    s.handle = client_open(&o, argv[first]);
+    if (s.handle < 0)
+        return EXIT_CODE_FAILED;
+    code = run(&s);
+    client_close(s.handle);
+    return code;
+}

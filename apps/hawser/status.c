@@ -1,0 +1,96 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/common/ask.h"
+#include "apps/common/client.h"
+#include "apps/common/say.h"
+#include "apps/common/stop.h"
+#include "apps/hawser/commands.h"
+
+static int status_local(const struct options *o)
+{
+    const char *label = o->label ? o->label : CLIENT_LABEL;
+    const char *home = o->home ? o->home : getenv("HAWSER_HOME");
+    char id[HAWSER_ID_MAX];
+    int error = options_apply(o);
+
+    if (error)
+        return EXIT_CODE_FAILED;
+    error = hawser_keygen(label, id); /* makes one if there is none, as every other command does */
+    if (error)
+        return say_failure(error, "the key \"%s\"", label);
+    say("version  %s\nhome     %s\nlabel    %s\nID       %s", hawser_get_version(),
+        home ? home : "~/.hawser", label, id);
+    say_json(json_pack("{ssssssss}", "version", hawser_get_version(), "home",
+                       home ? home : "~/.hawser", "label", label, "id", id));
+    return EXIT_CODE_OK;
+}
+
+static void say_media(const char *name, const json_t *media)
+{
+    if (!json_is_object(media))
+        return;
+    if (json_object_get(media, "width"))
+        say("%-9s%s, %lldx%lld", name, control_text(media, "codec", "?"),
+            (long long)control_number(media, "width", 0),
+            (long long)control_number(media, "height", 0));
+    else
+        say("%-9s%s, %lld Hz, %lld channels", name, control_text(media, "codec", "?"),
+            (long long)control_number(media, "sample_rate", 0),
+            (long long)control_number(media, "channels", 0));
+}
+
+static void say_device(const json_t *info)
+{
+    say("program  %s %s", control_text(info, "program", "?"), control_text(info, "version", "?"));
+    say("sessions %lld", (long long)control_number(info, "sessions", 0));
+    say_media("video", json_object_get(info, "video"));
+    say_media("audio", json_object_get(info, "audio"));
+    say("files    %s", json_is_true(json_object_get(info, "files")) ? "served" : "not served");
+}
+
+static int status_of(int handle)
+{
+    struct hawser_session_info session;
+    struct ask ask;
+    json_t *info;
+    char text[200];
+
+    ask_init(&ask, handle);
+    info = ask_or_say(&ask, "status", "info", NULL);
+    ask_deinit(&ask);
+    if (!info)
+        return EXIT_CODE_FAILED;
+    say_device(info);
+    if (!hawser_session_info(handle, &session)) {
+        client_describe(&session, text, sizeof text);
+        say("path     %s\nconnect  %.1f ms", text, (double)session.connect_us / 1000);
+    }
+    say_json(json_pack("{soso*}", "device", info, "session", client_session_json(handle)));
+    return EXIT_CODE_OK;
+}
+
+int command_status(int argc, char **argv)
+{
+    struct options o = { 0 };
+    const struct options_spec spec = {
+        .usage = "status [OPTIONS] ID|local",
+        .about = "Connects and shows what a device says of itself and how it is reached;\n"
+                 "\"local\": which key and home directory are used here.",
+        .operands_least = 1,
+        .operands_most = 1,
+    };
+    int first = options_parse(&o, &spec, argc, argv), handle, code;
+
+    if (first < 0)
+        return options_exit(first);
+    if (strcmp(argv[first], "local") == 0)
+        return status_local(&o);
+    stop_on_signals();
+    handle = client_open(&o, argv[first]);
+    if (handle < 0)
+        return EXIT_CODE_FAILED;
+    code = status_of(handle);
+    client_close(handle);
+    return code;
+}
