@@ -2,4 +2,5 @@
 include(cmake/apps-common.cmake)
 include(cmake/apps-camera.cmake)
 include(cmake/apps-cli.cmake)
+include(cmake/apps-mosquitto.cmake)
 include(cmake/apps-relay.cmake)
