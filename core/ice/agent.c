@@ -23,20 +23,16 @@ void ice_enter(struct ice *a, enum ice_state to, usec now)
     a->fail_at = to == ICE_CHECKING ? now + a->cfg.fail_after_us : USEC_NEVER;
 }
 
-/* The pace is a bucket of ICE_BURST checks: pace_at is when it would be full again. */
-usec ice_pace_next(const struct ice *a)
+/* A pace is a bucket of ICE_BURST sends that one Ta refills by one; full_at is when it is full.
+ * Returns when the next send is allowed. */
+usec ice_pace_next(const struct ice *a, usec full_at)
 {
-    return a->pace_at - (ICE_BURST - 1) * a->cfg.pacing_us;
+    return full_at - (ICE_BURST - 1) * a->cfg.pacing_us;
 }
 
-bool ice_pace_is_open(const struct ice *a, usec now)
+void ice_pace_take(const struct ice *a, usec *full_at, usec now)
 {
-    return now >= ice_pace_next(a);
-}
-
-void ice_pace_take(struct ice *a, usec now)
-{
-    a->pace_at = usec_max(a->pace_at, now) + a->cfg.pacing_us;
+    *full_at = usec_max(*full_at, now) + a->cfg.pacing_us;
 }
 
 /* RFC 8839 §5.4: ice-char is a letter, a digit, + or /. */
@@ -105,7 +101,7 @@ int ice_new(struct ice **out, const struct ice_config *cfg, const struct rng *rn
     a->tie_breaker = rng_u64(rng);
     a->selected = ICE_NONE;
     a->fail_at = USEC_NEVER;
-    a->pace_at = INT64_MIN / 2;
+    a->checks_full_at = a->queries_full_at = INT64_MIN / 2;
     a->ufrag = given_or_made(cfg->ufrag, UFRAG_MADE, rng);
     a->pwd = given_or_made(cfg->pwd, PWD_MADE, rng);
     if (!a->ufrag || !a->pwd) {

@@ -77,8 +77,9 @@ struct ice_pair {
     uint32_t rtt_us;
     struct stun_id id; /* of the last request; the series shares all but the last byte */
     usec sent_at, sent_before_at;
-    usec next_at;  /* resend, give up, or next keep-alive */
-    usec heard_at; /* last authenticated answer */
+    usec next_at;      /* resend, give up, or next keep-alive */
+    usec heard_at;     /* last authenticated answer */
+    usec asked_for_at; /* controlled: the peer's last check with USE-CANDIDATE */
 };
 
 enum ice_path_news { ICE_NEWS_NONE, ICE_NEWS_SELECTED, ICE_NEWS_LOST, ICE_NEWS_FAILED };
@@ -102,7 +103,9 @@ struct ice {
     struct ice_answer answers[ICE_ANSWERS_MAX]; /* first in, first out */
     struct ice_pair pairs[ICE_PAIRS_MAX];
 
-    usec pace_at; /* when the whole burst is available again */
+    /* When the whole burst is available again: to the peer, and to STUN servers. Apart, so that the
+     * one who answers, and gathers while it checks, is as quick as the one who asked. */
+    usec checks_full_at, queries_full_at;
     usec fail_at; /* USEC_NEVER outside CHECKING */
     uint32_t unanswered;
     struct verdicts verdicts;
@@ -110,9 +113,8 @@ struct ice {
 
 /* agent.c */
 void ice_enter(struct ice *a, enum ice_state to, usec now);
-bool ice_pace_is_open(const struct ice *a, usec now);
-usec ice_pace_next(const struct ice *a);
-void ice_pace_take(struct ice *a, usec now);
+usec ice_pace_next(const struct ice *a, usec full_at);
+void ice_pace_take(const struct ice *a, usec *full_at, usec now);
 
 /* gather.c */
 uint32_t ice_priority(enum ice_type type, uint16_t preference);
@@ -138,6 +140,7 @@ struct addr ice_pair_to(const struct ice *a, const struct ice_pair *p);
 void ice_select(struct ice *a, usec now);
 void ice_drop_selected(struct ice *a, usec now);
 bool ice_leave_selected(struct ice *a, usec now);
+void ice_forget_nominations(struct ice *a, const struct ice_pair *but, usec before);
 
 /* checks.c */
 void ice_begin_series(struct ice *a, struct ice_pair *p);

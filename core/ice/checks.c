@@ -103,12 +103,12 @@ void ice_checks_tick(struct ice *a, usec now)
     for (uint8_t i = 0; i < a->pair_count; i++)
         if (a->pairs[i].state == ICE_PAIR_IN_PROGRESS && now >= a->pairs[i].next_at)
             on_check_due(a, &a->pairs[i], now);
-    while (ice_pace_is_open(a, now) && (p = next_to_start(a)) != NULL) {
+    while (now >= ice_pace_next(a, a->checks_full_at) && (p = next_to_start(a)) != NULL) {
         if (p->state == ICE_PAIR_WAITING)
             ice_begin_series(a, p);
         p->state = ICE_PAIR_IN_PROGRESS;
         on_check_due(a, p, now);
-        ice_pace_take(a, now);
+        ice_pace_take(a, &a->checks_full_at, now);
     }
 }
 
@@ -122,7 +122,7 @@ usec ice_checks_next_timeout(const struct ice *a)
         const struct ice_pair *p = &a->pairs[i];
 
         if (is_startable(p))
-            at = usec_min(at, ice_pace_next(a));
+            at = usec_min(at, ice_pace_next(a, a->checks_full_at));
         if (p->state == ICE_PAIR_IN_PROGRESS)
             at = usec_min(at, p->next_at);
     }

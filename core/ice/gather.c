@@ -150,13 +150,13 @@ void ice_gather_tick(struct ice *a, usec now)
         struct ice_query *q = &a->queries[i];
         bool is_first = q->txn.sends == 0;
 
-        if (!stun_txn_is_live(&q->txn) || (is_first && !ice_pace_is_open(a, now)))
+        if (!stun_txn_is_live(&q->txn) || (is_first && now < ice_pace_next(a, a->queries_full_at)))
             continue;
         if (stun_txn_tick(&q->txn, now) != STUN_TXN_SEND)
             continue;
         q->is_due = true;
         if (is_first)
-            ice_pace_take(a, now);
+            ice_pace_take(a, &a->queries_full_at, now);
     }
 }
 
@@ -169,7 +169,9 @@ usec ice_gather_next_timeout(const struct ice *a)
 
         if (!stun_txn_is_live(txn))
             continue;
-        at = usec_min(at, txn->sends == 0 ? usec_max(txn->due_at, ice_pace_next(a)) : txn->due_at);
+        at = usec_min(at, txn->sends == 0
+                              ? usec_max(txn->due_at, ice_pace_next(a, a->queries_full_at))
+                              : txn->due_at);
     }
     return at;
 }

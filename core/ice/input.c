@@ -96,21 +96,31 @@ static uint8_t find_or_add_pair(struct ice *a, uint8_t base, const struct addr *
     return pair;
 }
 
+/* Controlled: the peer nominates this pair. The two sides may rank pairs differently (one knows a
+ * candidate by signaling, the other by its checks), so what the peer goes on nominating counts for
+ * more than what it once did. */
+static void on_pair_asked_for(struct ice *a, struct ice_pair *p, usec now)
+{
+    p->asked_for_at = now;
+    if (p->state != ICE_PAIR_SUCCEEDED || p->missed >= ICE_MISSED_MAX) {
+        p->flags |= ICE_PAIR_WAS_ASKED_FOR;
+        return;
+    }
+    p->flags |= ICE_PAIR_NOMINATED;
+    ice_forget_nominations(a, p, now - ICE_NOMINATION_AGE_US);
+    ice_select(a, now);
+}
+
 static void on_pair_asked(struct ice *a, struct ice_pair *p, bool nominated, usec now)
 {
-    bool is_working;
-
     if (p->state == ICE_PAIR_FAILED)
         p->state = ICE_PAIR_WAITING;
     if (p->state != ICE_PAIR_SUCCEEDED)
         p->flags |= ICE_PAIR_TRIGGERED;
     else if (p->next_at == USEC_NEVER)
         p->next_at = now; /* the peer uses a spare we had given up */
-    if (!nominated || a->is_controlling)
-        return;
-    is_working = p->state == ICE_PAIR_SUCCEEDED && p->missed < ICE_MISSED_MAX;
-    p->flags |= is_working ? ICE_PAIR_NOMINATED : ICE_PAIR_WAS_ASKED_FOR;
-    ice_select(a, now);
+    if (nominated && !a->is_controlling)
+        on_pair_asked_for(a, p, now);
 }
 
 /* RFC 8445 §7.3: USERNAME is our fragment, a colon, theirs; the password is ours. */
@@ -189,11 +199,10 @@ static void on_check_ok(struct ice *a, usec now, struct ice_pair *p, uint8_t age
     bool is_wanted =
         a->is_controlling ? p->said_use_candidate >> age & 1 : p->flags & ICE_PAIR_WAS_ASKED_FOR;
 
-    if (p->state != ICE_PAIR_SUCCEEDED || p->next_at == USEC_NEVER)
-        p->next_at = now + ice_consent_interval(a, p);
     p->state = ICE_PAIR_SUCCEEDED;
     p->flags &= (uint8_t) ~(ICE_PAIR_TRIGGERED | ICE_PAIR_WAS_ASKED_FOR);
     p->missed = 0;
+    p->next_at = now + ice_consent_interval(a, p);
     p->heard_at = now;
     p->local_type = type_of_mapped(a, p->base, &m->mapped);
     a->remotes[p->remote].has_answered = true;

@@ -23,4 +23,8 @@
 /* Consent checks in a row without an answer before a spare path that does answer is preferred. */
 #define ICE_MISSED_MAX 2
 
+/* A nomination that the peer has not repeated for so long yields to one it just made: two consent
+ * checks with the largest jitter. */
+#define ICE_NOMINATION_AGE_US (12 * SECOND)
+
 #endif

@@ -199,6 +199,13 @@ bool ice_leave_selected(struct ice *a, usec now)
     return true;
 }
 
+void ice_forget_nominations(struct ice *a, const struct ice_pair *but, usec before)
+{
+    for (uint8_t i = 0; i < a->pair_count; i++)
+        if (&a->pairs[i] != but && a->pairs[i].asked_for_at < before)
+            a->pairs[i].flags &= (uint8_t)~ICE_PAIR_NOMINATED;
+}
+
 static void begin_anew(struct ice *a)
 {
     for (uint8_t i = 0; i < a->pair_count; i++) {
