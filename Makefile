@@ -44,7 +44,7 @@ fuzz: ## search with every fuzz target: SECONDS_EACH=600
 bench: ## throughput, CPU, connect time and memory; writes build/bench.json
 	@tools/bootstrap bench
 	@$(CONFIGURE) $(BUILD)/bench -DCMAKE_BUILD_TYPE=Release >/dev/null
-	@ninja -C $(BUILD)/bench
+	@ninja -C $(BUILD)/bench bench
 	@tests/bench/run $(BUILD)/bench $(BUILD)/bench.json
 
 install: ## library, headers, hawser.pc and programs: PREFIX=/usr/local DESTDIR=

@@ -8,3 +8,13 @@ if(USRSCTP_FOUND)
     add_executable(bench-usrsctp tests/bench/usrsctp.c)
     target_link_libraries(bench-usrsctp PRIVATE bench-pair PkgConfig::USRSCTP)
 endif()
+add_executable(bench-hawser tests/bench/hawser.c)
+target_link_libraries(bench-hawser PRIVATE bench-pair hawser)
+
+# What `make bench` needs, and no more.
+add_custom_target(bench DEPENDS bench-tcp bench-hawser)
+foreach(target bench-usrsctp mosquitto-hawser)
+    if(TARGET ${target})
+        add_dependencies(bench ${target})
+    endif()
+endforeach()
