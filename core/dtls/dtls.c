@@ -28,6 +28,7 @@ struct dtls {
     struct dtls_record record;
     struct dtls_queue held;
     size_t sealed_early;
+    bool is_close_due; /* close_notify is the next output */
     struct dtls_event events[EVENTS_MAX];
     size_t event_count;
     struct verdicts verdicts;
@@ -206,6 +207,10 @@ bool dtls_poll_output(struct dtls *d, struct out *out)
     size_t count_before = out->count;
     struct bytes dgram;
 
+    if (d->is_close_due && d->state == DTLS_UP) {
+        send_close_notify(d);
+        enter(d, DTLS_CLOSED);
+    }
     while (dtls_queue_get(queue, &dgram)) {
         if (!out_add_bytes(out, dgram) && out->count)
             break; /* longer than the run's segment: it begins the next run */
@@ -251,10 +256,7 @@ int dtls_seal(struct dtls *d, struct out *run)
 
 void dtls_close(struct dtls *d)
 {
-    if (d->state != DTLS_UP)
-        return;
-    send_close_notify(d);
-    enter(d, DTLS_CLOSED);
+    d->is_close_due = d->state == DTLS_UP;
 }
 
 bool dtls_is_up(const struct dtls *d)

@@ -86,7 +86,8 @@ bool dtls_poll_data(struct dtls *d, struct bytes *packet);
  * before UP; ERR_CRYPTO, after which the run must not be sent. */
 int dtls_seal(struct dtls *d, struct out *run);
 
-/* Queues close_notify for poll_output. Harmless when not UP. */
+/* The next poll_output gives close_notify, and the association is CLOSED; until then the last data
+ * can be sealed. Harmless when not UP. */
 void dtls_close(struct dtls *d);
 
 bool dtls_is_up(const struct dtls *d);

@@ -201,13 +201,17 @@ TEST(close_notify_ends_both)
     for (int who = CLIENT; who <= SERVER; who++) {
         pair_up();
         dtls_close(pair.end[who]);
+        CHECK("a last word may be sealed before it is given out",
+              !dtls_pair_send(&pair, who, bytes_of_string("bye")));
         dtls_pair_drain(&pair, who);
-        CHECK("one datagram says so", pair.letter_count == 1);
+        CHECK("one datagram says so", pair.letter_count == 2);
         CHECK("the closer is no longer up", !dtls_is_up(pair.end[who]));
         dtls_pair_run(&pair, pair.now + SECOND);
-        CHECK("the other side is told", pair.seen[!who].has_ended &&
-                                            pair.seen[!who].end == DTLS_EVENT_CLOSED &&
-                                            pair.seen[!who].reason == DTLS_REASON_CLOSE);
+        CHECK("the other side has the last word",
+              bytes_equal(pair.seen[!who].last, bytes_of_string("bye")));
+        CHECK("and is told", pair.seen[!who].has_ended &&
+                                 pair.seen[!who].end == DTLS_EVENT_CLOSED &&
+                                 pair.seen[!who].reason == DTLS_REASON_CLOSE);
         CHECK("neither seals any more",
               dtls_pair_send(&pair, who, bytes_of_string("x")) == ERR_WRONG_STATE &&
                   dtls_pair_send(&pair, !who, bytes_of_string("x")) == ERR_WRONG_STATE);
