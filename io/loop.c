@@ -313,7 +313,7 @@ static void on_arm(uv_prepare_t *arm)
         return;
     }
     uv_update_time(&loop->uv);
-    wait = usec_clamp(at - io_now(), 0, 24 * 60 * MINUTE);
+    wait = usec_clamp(at - io_now(), 0, 24 * (60 * MINUTE));
     uv_timer_start(&loop->tick, on_tick, (uint64_t)((wait + MILLISECOND - 1) / MILLISECOND), 0);
 }
 

@@ -53,16 +53,18 @@ static bool is_unspecified(const struct addr *a)
 
 /* ---- receiving ---- */
 
-static void prepare_batch(struct batch *b)
+static void prepare_batch(const struct udp *u, struct batch *b)
 {
     for (size_t i = 0; i < BATCH_DATAGRAMS; i++) {
         b->iov[i] = (struct iovec){ .iov_base = b->data[i], .iov_len = UDP_DATAGRAM_MAX };
         b->messages[i].msg_hdr = (struct msghdr){ .msg_name = &b->from[i],
                                                   .msg_namelen = sizeof b->from[i],
                                                   .msg_iov = &b->iov[i],
-                                                  .msg_iovlen = 1,
-                                                  .msg_control = &b->control[i],
-                                                  .msg_controllen = sizeof b->control[i] };
+                                                  .msg_iovlen = 1 };
+        if (u->is_any) {
+            b->messages[i].msg_hdr.msg_control = &b->control[i];
+            b->messages[i].msg_hdr.msg_controllen = sizeof b->control[i];
+        }
     }
 }
 
@@ -109,7 +111,7 @@ static bool receive_batch(struct udp *u, struct batch *b)
 {
     int count;
 
-    prepare_batch(b);
+    prepare_batch(u, b);
     count = recvmmsg(u->fd, b->messages, BATCH_DATAGRAMS, 0, NULL);
     if (count < 0) {
         if (errno == EAGAIN || errno == EINTR)

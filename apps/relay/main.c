@@ -44,7 +44,7 @@ static void print_json(json_t *object)
     json_decref(object);
 }
 
-__attribute__((format(printf, 3, 4))) static int fail(const struct settings *s, enum exit_code code,
+__attribute__((format(printf, 3, 4))) static int fail(const struct settings *s, int code,
                                                       const char *format, ...)
 {
     char text[512];
