@@ -7,8 +7,7 @@
 struct pass {
     struct sctp *s;
     usec now;
-    size_t bytes;     /* newly acknowledged */
-    uint32_t highest; /* newly acknowledged TSN; valid if bytes > 0 */
+    size_t bytes; /* newly acknowledged */
 };
 
 static void ack_one(struct pass *p, uint32_t tsn, struct tx_chunk *c)
@@ -24,7 +23,7 @@ static void ack_one(struct pass *p, uint32_t tsn, struct tx_chunk *c)
         s->tx.lost_count--;
     }
     c->state = TX_ACKED;
-    p->highest = p->bytes ? tsn_max(p->highest, tsn) : tsn;
+    loss_note_acked(s, p->now, c);
     p->bytes += tx_chunk_bytes(c);
     if (s->tx.is_timing && tsn == s->tx.rtt_tsn) {
         s->tx.is_timing = false;
@@ -124,16 +123,18 @@ static void after_ack(struct pass *p, bool has_advanced)
         s->errors = 0;
         rto_restore(&s->rto);
         heartbeat_postpone(s, p->now);
-        loss_detect(s, p->now, p->highest);
+        loss_detect(s, p->now);
     }
-    if (has_advanced && s->tx.is_recovering && tsn_before(s->tx.recover_tsn, s->tx.base_tsn))
-        s->tx.is_recovering = false;
-    if (has_advanced && p->bytes && !s->tx.is_recovering)
+    if (p->bytes && !s->tx.is_recovering)
         s->cc.ops->on_ack(&s->cc, p->now, p->bytes, s->tx.is_cwnd_limited);
     if (s->tx.base_tsn == s->tx.next_tsn)
         s->t3_at = USEC_NEVER; /* §6.3.2 R2 */
     else if (has_advanced)
         s->t3_at = p->now + s->rto.rto_us; /* R3 */
+    if (p->bytes) {
+        s->tx.has_probed = false;
+        loss_arm_probe(s, p->now);
+    }
     if (has_advanced)
         queue_wake_waiters(s);
     reconfig_advance(s, p->now);
@@ -161,6 +162,8 @@ enum verdict on_sack(struct sctp *s, usec now, const struct chunk *c)
         assoc_fail(s, now, CAUSE_PROTOCOL_VIOLATION, "SACK of a TSN never sent");
         return VERDICT_MALFORMED;
     }
+    if (sack.duplicate_count)
+        loss_note_duplicates(s);
     has_advanced = sack.cum_tsn != s->tx.base_tsn - 1;
     advance_base(&p, sack.cum_tsn);
     ack_gaps(&p);

@@ -27,15 +27,17 @@ enum {
     REPLY_BYTES_MAX = 4096, /* control chunks waiting to leave */
     RESET_STREAMS_MAX = 64, /* in one RE-CONFIG request */
     ABORT_TEXT_MAX = 64,
-    FRAGMENT_MIN = 256,       /* no shorter fragment is cut just to fill a packet */
-    MISSES_BEFORE_RESEND = 3, /* RFC 9260 §7.2.4 */
-    PACKETS_PER_SACK = 2,     /* RFC 9260 §6.2 */
-    MESSAGE_HEADER_LEN = 8,   /* in a chain to send: length, ppid */
-    PIECE_HEADER_LEN = 8      /* in a chain received: length, flags, ppid */
+    FRAGMENT_MIN = 256,   /* no shorter fragment is cut just to fill a packet */
+    REORDERING_LEAST = 3, /* packets: RFC 9002 §6.1.1, and RFC 9260 §7.2.4's three */
+    REORDERING_MAX = 48,
+    PACKETS_PER_SACK = 2,   /* RFC 9260 §6.2 */
+    MESSAGE_HEADER_LEN = 8, /* in a chain to send: length, ppid */
+    PIECE_HEADER_LEN = 8    /* in a chain received: length, flags, ppid */
 };
 
 #define SACK_DELAY_US       (20 * MILLISECOND) /* RFC 9260 §6.2 allows up to 200 ms */
 #define COOKIE_LIFETIME_US  (60 * SECOND)      /* RFC 9260 §16 */
+#define PROBE_LEAST_US      (10 * MILLISECOND) /* RFC 8985 §7.2's least wait */
 #define POOL_RETRY_US       (10 * MILLISECOND) /* when the shared pool had no block */
 #define SHUTDOWN_GUARD_RTOS 5                  /* T5, RFC 9260 §9.2: times rto_max_us */
 
@@ -107,7 +109,7 @@ struct tx_chunk {
     uint8_t flags;
     uint8_t state; /* enum tx_chunk_state */
     bool is_retransmitted;
-    uint32_t resent_high; /* tx.next_tsn when it was last sent again */
+    uint32_t packet; /* tx.packet of the last time it was sent */
     usec sent_at;
 };
 
@@ -125,10 +127,14 @@ struct tx {
     uint32_t peer_rwnd;      /* as last announced */
     struct tsn_set sacked;   /* as the last SACK reported */
     struct tsn_set reported; /* by the SACK that is being read */
-    /* misses[k]: every TSN before it was missing in more than k SACKs that told of later ones. */
-    uint32_t misses[MISSES_BEFORE_RESEND];
-    uint32_t recover_tsn; /* fast recovery ends when the cumulative ack reaches it */
-    bool is_recovering;
+    uint32_t packet;         /* number of the last packet that carried data */
+    uint32_t acked_packet;   /* highest of which a chunk was acknowledged */
+    uint32_t judge_tsn;      /* every earlier TSN has been lost, acknowledged or sent again */
+    uint32_t recover_packet; /* losses up to here have shrunk the window already */
+    uint32_t reordering;     /* how many packets later one may arrive and not count as lost */
+    uint32_t fast_resent;    /* chunks sent again without a timeout since `reordering` grew */
+    bool has_probed;         /* loss_on_probe_due() has done so, and nothing came of it yet */
+    bool is_recovering;      /* nothing sent since it shrank has been acknowledged */
     bool is_cwnd_limited;
     bool may_resend_at_once; /* one packet, whatever cwnd says: RFC 9260 §7.2.4 (3) */
     bool is_timing;          /* rtt_tsn's round trip is being measured */
@@ -201,7 +207,8 @@ struct sctp {
     char abort_text[ABORT_TEXT_MAX];
     uint64_t heartbeat_nonce; /* 0: none is out */
 
-    usec t1_at, t2_at, t3_at, t5_at, sack_at, heartbeat_at, heartbeat_lost_at, reconfig_at;
+    usec t1_at, t2_at, t3_at, t5_at, probe_at, sack_at, heartbeat_at, heartbeat_lost_at,
+        reconfig_at;
     usec pool_retry_at;
 
     bool is_up_untold, is_closed_untold;
@@ -280,11 +287,15 @@ enum verdict on_sack(struct sctp *s, usec now, const struct chunk *c);
 bool ack_cumulative(struct sctp *s, usec now, uint32_t cum_tsn); /* SHUTDOWN's */
 
 /* loss.c */
-void loss_detect(struct sctp *s, usec now, uint32_t highest_newly_acked);
+void loss_detect(struct sctp *s, usec now);
 void loss_mark(struct sctp *s, uint32_t tsn, struct tx_chunk *c);
 void loss_mark_all(struct sctp *s);
 void loss_on_timeout(struct sctp *s, usec now);
-void loss_note_resent(struct sctp *s, uint32_t tsn, struct tx_chunk *c);
+void loss_arm_probe(struct sctp *s, usec now);
+void loss_on_probe_due(struct sctp *s);
+void loss_note_duplicates(struct sctp *s);
+void loss_note_resent(struct sctp *s, uint32_t tsn);
+void loss_note_acked(struct sctp *s, usec now, const struct tx_chunk *c);
 
 /* tx.c */
 void tx_init(struct sctp *s);

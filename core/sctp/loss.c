@@ -1,8 +1,10 @@
-/* Which chunks are lost, and what that means for the window. RFC 9260 §7.2.3, §7.2.4, §6.3.3.
+/* Which chunks are lost, and what that means for the window. RFC 9260 §7.2.3, §6.3.3.
  *
- * A chunk is missing once in every SACK that newly acknowledges a later one, so the chunks missing
- * at least k times are always those before some TSN: three numbers replace a counter per chunk, and
- * each TSN is looked at once on its way to being lost, not in every SACK. */
+ * A chunk is lost when a packet sent three packets later has arrived. Counting packets, as RFC 9002
+ * §6.1.1 does, and not SACKs as RFC 9260 §7.2.4, stays right when one SACK answers a whole run, when
+ * SACKs are lost, and for what was sent again (deviations.md, S4). Packet numbers grow with TSNs
+ * until a chunk is sent again, so a cursor looks at each TSN once; those sent again stand in a ring
+ * in the order of sending, of which only the first is looked at. */
 #include "core/sctp/assoc.h"
 
 #include <stdlib.h>
@@ -27,57 +29,61 @@ static void begin_recovery(struct sctp *s, usec now)
 {
     s->cc.ops->on_loss(&s->cc, now, s->tx.flight_bytes);
     s->tx.is_recovering = true;
-    s->tx.recover_tsn = s->tx.next_tsn - 1;
+    s->tx.recover_packet = s->tx.packet;
     s->tx.may_resend_at_once = true;
     s->info.fast_retransmits++;
 }
 
-/* Marks what has now been missing often enough; true if there was any. */
-static bool mark_missing(struct sctp *s, uint32_t highest)
+static bool is_overdue(const struct sctp *s, const struct tx_chunk *c)
 {
-    uint32_t *misses = s->tx.misses;
-    uint32_t tsn = tsn_max(misses[MISSES_BEFORE_RESEND - 1], s->tx.base_tsn);
+    return (int32_t)(s->tx.acked_packet - c->packet) >= (int32_t)s->tx.reordering;
+}
+
+/* Losses of one flight are one event; of what was sent after the window shrank, another. */
+static bool is_new_event(const struct sctp *s, const struct tx_chunk *c)
+{
+    return (int32_t)(c->packet - s->tx.recover_packet) > 0;
+}
+
+static bool mark_missing(struct sctp *s)
+{
+    uint32_t tsn = tsn_max(s->tx.judge_tsn, s->tx.base_tsn);
     bool found = false;
 
-    for (size_t k = MISSES_BEFORE_RESEND - 1; k > 0; k--)
-        misses[k] = tsn_max(misses[k], tsn_min(misses[k - 1], highest));
-    misses[0] = tsn_max(misses[0], highest);
-    for (; tsn_before(tsn, misses[MISSES_BEFORE_RESEND - 1]); tsn++) {
+    for (; tsn != s->tx.next_tsn && is_overdue(s, tx_chunk_at(s, tsn)); tsn++) {
         struct tx_chunk *c = tx_chunk_at(s, tsn);
 
-        if (c->state == TX_IN_FLIGHT && !c->is_retransmitted) {
-            loss_mark(s, tsn, c);
-            found = true;
-        }
+        if (c->state != TX_IN_FLIGHT)
+            continue;
+        found |= is_new_event(s, c);
+        s->tx.fast_resent++;
+        loss_mark(s, tsn, c);
     }
+    s->tx.judge_tsn = tsn;
     return found;
 }
 
-/* What was sent again is lost again when chunks sent after it have arrived: otherwise every such
- * loss would cost a timeout (deviations.md, S4). The ring is in order of sending. */
-static bool mark_lost_again(struct sctp *s, uint32_t highest)
+static bool mark_lost_again(struct sctp *s)
 {
-    bool is_new_event = false;
+    bool found = false;
 
-    while (s->tx.retried_count) {
+    for (; s->tx.retried_count; s->tx.retried_count--) {
         uint32_t tsn = s->tx.retried[s->tx.retried_first];
         struct tx_chunk *c = tx_chunk_at(s, tsn);
 
         if (!tsn_before(tsn, s->tx.base_tsn) && c->state == TX_IN_FLIGHT) {
-            if (tsn_before(highest, c->resent_high + MISSES_BEFORE_RESEND))
-                return is_new_event;
-            is_new_event |= tsn_before(s->tx.recover_tsn, c->resent_high);
+            if (!is_overdue(s, c))
+                break;
+            found |= is_new_event(s, c);
             loss_mark(s, tsn, c);
         }
         s->tx.retried_first = (s->tx.retried_first + 1) % RETRIED_MAX;
-        s->tx.retried_count--;
     }
-    return is_new_event;
+    return found;
 }
 
-void loss_note_resent(struct sctp *s, uint32_t tsn, struct tx_chunk *c)
+void loss_note_resent(struct sctp *s, uint32_t tsn)
 {
-    c->resent_high = s->tx.next_tsn;
     if (!s->tx.retried)
         s->tx.retried = malloc(RETRIED_MAX * sizeof *s->tx.retried);
     if (!s->tx.retried || s->tx.retried_count == RETRIED_MAX)
@@ -85,16 +91,67 @@ void loss_note_resent(struct sctp *s, uint32_t tsn, struct tx_chunk *c)
     s->tx.retried[(s->tx.retried_first + s->tx.retried_count++) % RETRIED_MAX] = tsn;
 }
 
-void loss_detect(struct sctp *s, usec now, uint32_t highest_newly_acked)
+/* An ack of what was sent twice may be of the first copy: it counts for the second only if the time
+ * since then makes that likely. */
+void loss_note_acked(struct sctp *s, usec now, const struct tx_chunk *c)
+{
+    if (c->is_retransmitted && now - c->sent_at < s->rto.srtt_us / 2)
+        return;
+    if ((int32_t)(c->packet - s->tx.acked_packet) > 0)
+        s->tx.acked_packet = c->packet;
+}
+
+void loss_detect(struct sctp *s, usec now)
 {
     bool is_missing, is_lost_again;
 
     if (now < s->tx.hold_loss_until)
         return;
-    is_missing = mark_missing(s, highest_newly_acked);
-    is_lost_again = mark_lost_again(s, highest_newly_acked);
-    if ((is_missing && !s->tx.is_recovering) || is_lost_again)
+    if (s->tx.is_recovering && (int32_t)(s->tx.acked_packet - s->tx.recover_packet) > 0)
+        s->tx.is_recovering = false;
+    is_missing = mark_missing(s);
+    is_lost_again = mark_lost_again(s);
+    if (is_missing || is_lost_again)
         begin_recovery(s, now);
+}
+
+/* The last packets of a flight have nothing behind them that would show their loss, and a SACK may
+ * be lost too: after two round trips of silence one chunk goes again, long before T3
+ * (RFC 8985 §7; deviations.md, S8). Once, until something new is acknowledged. */
+void loss_arm_probe(struct sctp *s, usec now)
+{
+    usec at = now + usec_max(2 * s->rto.srtt_us + s->rto.rttvar_us, PROBE_LEAST_US);
+    bool is_useful = s->rto.srtt_us && s->t3_at != USEC_NEVER && at < s->t3_at;
+
+    if (!s->tx.has_probed)
+        s->probe_at = is_useful ? at : USEC_NEVER;
+}
+
+void loss_on_probe_due(struct sctp *s)
+{
+    struct tx_chunk *last;
+
+    s->probe_at = USEC_NEVER;
+    if (s->tx.base_tsn == s->tx.next_tsn || s->tx.lost_count)
+        return;
+    last = tx_chunk_at(s, s->tx.next_tsn - 1);
+    if (last->state != TX_IN_FLIGHT)
+        return;
+    last->flags |= DATA_SACK_NOW;
+    loss_mark(s, s->tx.next_tsn - 1, last);
+    s->tx.may_resend_at_once = true;
+    s->tx.has_probed = true;
+}
+
+/* The peer had both copies of something sent again: packets overtake each other on this path by
+ * more than we allowed for. One step per SACK, and only as far as a run is long. */
+void loss_note_duplicates(struct sctp *s)
+{
+    if (s->tx.fast_resent == 0)
+        return;
+    s->tx.fast_resent = 0;
+    if (s->tx.reordering < REORDERING_MAX)
+        s->tx.reordering *= 2;
 }
 
 void loss_on_timeout(struct sctp *s, usec now)
@@ -107,6 +164,10 @@ void loss_on_timeout(struct sctp *s, usec now)
     s->tx.is_recovering = false;
     s->tx.is_timing = false;
     s->tx.retried_count = 0;
+    s->tx.recover_packet = s->tx.packet;
+    s->tx.judge_tsn = s->tx.next_tsn;
+    s->tx.fast_resent = 0;
+    s->probe_at = USEC_NEVER;
     loss_mark_all(s);
     s->t3_at = now + s->rto.rto_us;
 }

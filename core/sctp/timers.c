@@ -34,6 +34,8 @@ void sctp_tick(struct sctp *s, usec now)
         on_guard_due(s, now);
     if (now >= s->t3_at)
         loss_on_timeout(s, now);
+    if (now >= s->probe_at)
+        loss_on_probe_due(s);
     if (now >= s->sack_at) {
         s->sack_at = USEC_NEVER;
         s->rx.is_sack_due = true;
@@ -47,7 +49,8 @@ usec sctp_next_timeout(const struct sctp *s)
 {
     const usec all[] = { s->t1_at,       s->t2_at,         s->t3_at,
                          s->t5_at,       s->sack_at,       s->heartbeat_at,
-                         s->reconfig_at, s->pool_retry_at, s->heartbeat_lost_at };
+                         s->reconfig_at, s->pool_retry_at, s->heartbeat_lost_at,
+                         s->probe_at };
     usec least = USEC_NEVER;
 
     for (size_t i = 0; i < COUNT(all); i++)

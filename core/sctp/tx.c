@@ -7,9 +7,8 @@
 void tx_init(struct sctp *s)
 {
     s->tx.base_tsn = s->tx.next_tsn = s->tx.resend_from = s->initial_tsn;
-    for (size_t i = 0; i < MISSES_BEFORE_RESEND; i++)
-        s->tx.misses[i] = s->initial_tsn;
-    s->tx.recover_tsn = s->initial_tsn - 1;
+    s->tx.judge_tsn = s->initial_tsn;
+    s->tx.reordering = REORDERING_LEAST;
     tsn_set_init(&s->tx.sacked, GAPS_MAX);
     tsn_set_init(&s->tx.reported, GAPS_MAX);
     s->reconfig.next_request_seq = s->initial_tsn; /* RFC 6525 §4.1 */
@@ -110,6 +109,7 @@ static void write_chunk(struct sctp *s, usec now, struct wr *w, uint32_t tsn, st
     wr_zero(w, padded(c->len) - c->len);
     c->state = TX_IN_FLIGHT;
     c->sent_at = now;
+    c->packet = s->tx.packet + 1; /* tx_fill() counts it when it is full */
     s->tx.flight_bytes += tx_chunk_bytes(c);
     s->tx.flight_payload += c->len;
     s->tx.last_sent_at = now;
@@ -139,7 +139,7 @@ static void resend_lost(struct sctp *s, usec now, struct wr *w)
         if (s->tx.is_timing && !tsn_before(s->tx.rtt_tsn, s->tx.resend_from))
             s->tx.is_timing = false; /* Karn: §6.3.1 C5 */
         write_chunk(s, now, w, s->tx.resend_from, c);
-        loss_note_resent(s, s->tx.resend_from, c);
+        loss_note_resent(s, s->tx.resend_from);
         if (s->tx.resend_from == s->tx.base_tsn)
             s->t3_at = now + s->rto.rto_us; /* §7.2.4 (4) */
         s->info.retransmitted_chunks++;
@@ -185,8 +185,8 @@ static void send_chunk(struct sctp *s, usec now, struct wr *w, struct stream *st
     if (ends)
         st->tx.ssn++;
     sched_done(s, st, ends);
-    if (sched_is_empty(s))
-        c->flags |= DATA_SACK_NOW; /* nothing follows that would make the peer answer soon */
+    if (sched_is_empty(s) || s->tx.flight_bytes + tx_chunk_bytes(c) >= s->cc.cwnd_bytes)
+        c->flags |= DATA_SACK_NOW; /* nothing follows soon that would make the peer answer */
     s->tx.next_tsn++;
     if (!s->tx.is_timing) {
         s->tx.is_timing = true;
@@ -229,12 +229,17 @@ bool tx_has_work(const struct sctp *s)
 
 void tx_fill(struct sctp *s, usec now, struct wr *w)
 {
+    uint64_t had_sent = s->info.data_chunks_sent;
     bool is_idle = s->tx.base_tsn == s->tx.next_tsn;
 
     if (is_idle && now - s->tx.last_sent_at > s->rto.rto_us && !sched_is_empty(s))
         s->cc.ops->on_idle(&s->cc, now);
     resend_lost(s, now, w);
     send_new(s, now, w);
+    if (s->info.data_chunks_sent == had_sent)
+        return;
+    s->tx.packet++;
+    loss_arm_probe(s, now);
 }
 
 /* The packet that the oldest lost chunk needs: a path may have become narrower since. */
