@@ -6,9 +6,9 @@
 // The role is the browser's own; PEER gets the other one. PEER is started with pipes: it reads and
 // writes descriptions as lines of JSON (docs/protocol.md), which become SDP here and come from it.
 // What PEER writes after its description goes on to our output. With --mdns the browser hides its
-// addresses behind .local names, as it does by default; otherwise they are plain. Our last line is
-// {"opened": channels, "echoed": [bytes of each], "closed": by the peer}. Exit status 0: PEER's was,
-// all channels opened, and they were closed by the peer.
+// addresses behind .local names, as it does by default; otherwise they are plain. The last line is
+// {"opened": channels, "echoed": [bytes of each], "closed": by the peer}. Exit status 0: PEER's
+// was, all channels opened, and they were closed by the peer.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,5 +1,5 @@
-// page.mjs: what runs inside the browser. Each function is sent there as text, so it may use nothing
-// else of this file than `window.interop`, which start() makes.
+// page.mjs: what runs inside the browser. Each function is sent there as text, so all it knows of
+// this file is `window.interop`, which start() makes.
 
 /** Makes a connection with eight negotiated channels that send back what they receive. */
 export function start(channelCount) {
