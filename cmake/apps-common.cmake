@@ -8,7 +8,9 @@ target_link_libraries(apps-common PUBLIC
 
 # libhawser as anybody's program links it: nothing but the public face is to be seen.
 if(TARGET hawser)
-    add_library(apps-public INTERFACE)
-    target_link_libraries(apps-public INTERFACE ${STATIC_LIBRARY} ${OUTSIDE_LIBRARIES})
+    add_library(apps-public STATIC IMPORTED)
+    set_target_properties(apps-public PROPERTIES
+        IMPORTED_LOCATION ${STATIC_LIBRARY}
+        INTERFACE_LINK_LIBRARIES "${OUTSIDE_LIBRARIES}")
     add_dependencies(apps-public hawser-static)
 endif()

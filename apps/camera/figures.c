@@ -8,7 +8,7 @@
 #include "apps/common/progress.h"
 #include "apps/common/say.h"
 
-enum { LIVE_US = 200000, PLAIN_US = 1000000, PART_MAX = 80 };
+enum { LIVE_US = 200000, PLAIN_US = 500000, PART_MAX = 80 };
 
 void figures_init(struct figures *f, int handle)
 {
@@ -17,6 +17,7 @@ void figures_init(struct figures *f, int handle)
     *f = (struct figures){ .handle = handle,
                            .began_at = now,
                            .drawn_at = now,
+                           .draw_at = now + PLAIN_US,
                            .is_live = !say_is_json() && isatty(STDERR_FILENO) };
 }
 
@@ -77,9 +78,10 @@ void figures_show(struct figures *f, usec now)
     struct hawser_session_info info = { .path = HAWSER_PATH_NONE };
     char video[PART_MAX], audio[PART_MAX], file[PART_MAX] = "";
 
-    if (span < (f->is_live ? LIVE_US : PLAIN_US))
+    if (now < f->draw_at)
         return;
     f->drawn_at = now;
+    f->draw_at += f->is_live ? LIVE_US : PLAIN_US;
     if (say_is_json()) {
         show_json(f, now);
         return;

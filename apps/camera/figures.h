@@ -18,7 +18,7 @@ struct figures {
     atomic_ullong fetched, fetch_size;
     struct pings pings;
 
-    usec began_at, drawn_at;
+    usec began_at, drawn_at, draw_at; /* the start; the last time; the next */
     unsigned long long video_then, audio_then, fetched_then; /* bytes, when it was last drawn */
     bool is_live; /* stderr is a terminal: one line, again and again */
 };

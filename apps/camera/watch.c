@@ -9,7 +9,7 @@
 #include "apps/common/say.h"
 #include "apps/common/stop.h"
 
-enum { FILES_CHANNEL = 5, TICK_US = 250000 };
+enum { FILES_CHANNEL = 5, TICK_US = 100000 };
 
 /* One session of a watcher. */
 struct watcher {

@@ -113,7 +113,7 @@ int broker_write_conf(const struct broker *b)
             "persistence false\n"
             "log_dest stderr\n"
             "connection_messages false\n"
-            "message_size_limit 65536\n"
+            "max_packet_size 65536\n"
             "max_queued_messages 100\n",
             b->port, b->address, b->plugin, b->name);
     if (user) /* started by root, mosquitto would become a user that cannot read our directories */

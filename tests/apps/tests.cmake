@@ -15,3 +15,10 @@ foreach(source ${APPS_TESTS})
     add_test(NAME apps/${name} COMMAND apps-${name})
     set_tests_properties(apps/${name} PROPERTIES TIMEOUT 120 LABELS threads)
 endforeach()
+
+# The demo itself, shorter: every program, over the real library and broker.
+if(TARGET hawser-cli AND TARGET hawser-relay AND TARGET mosquitto-hawser)
+    add_test(NAME apps/demo COMMAND ${CMAKE_COMMAND} -E env BUILD=${CMAKE_BINARY_DIR}
+        STATE=${CMAKE_BINARY_DIR}/demo FILE_MIB=8 SECONDS_LONG=3 ${CMAKE_SOURCE_DIR}/tools/demo)
+    set_tests_properties(apps/demo PROPERTIES TIMEOUT 120)
+endif()
