@@ -1,6 +1,7 @@
 #include "tests/sim/sim.h"
 
 #include "core/relay/relay.h"
+#include "tests/sim/attacker.h"
 #include "tests/sim/net.h"
 #include "tests/sim/peer.h"
 #include "tests/sim/world.h"
@@ -37,6 +38,8 @@ struct sim {
     struct peer *peers[PEERS];
     struct link_config up[PEERS];
     uint32_t corrupt_ppm[PEERS]; /* from the moment both are open */
+    struct attacker attacker;
+    uint32_t attacks_ppm; /* likewise: forged datagrams per true one */
     usec mail_delay_us, last_mail_at[PEERS];
     struct mail mail[MAIL_MAX];
     size_t mail_count;
@@ -97,6 +100,8 @@ static void choose_links(struct sim *s)
         s->corrupt_ppm[i] = between(s, 0, 10000);
     }
     s->mail_delay_us = between(s, 1000, 200000);
+    s->attacks_ppm = between(s, 0, 1) ? between(s, 0, 300000) : 0;
+    attacker_init(&s->attacker, &s->rng);
 }
 
 /* Port-restricted: any remote finds the same mapping, and only who was sent to gets in. */
@@ -215,6 +220,19 @@ static void answer_binding(struct sim *s, const struct link_packet *p)
         net_input(s->net, s->now, s->stun_host, &p->to, &p->from, wr_written(&answer));
 }
 
+static void attack(struct sim *s, const struct net_packet *p)
+{
+    struct addr from = p->packet.from;
+    struct bytes forged;
+
+    attacker_input(&s->attacker, p->packet.dgram);
+    if (s->phase == PHASE_CONNECTING || rng_below(&s->rng, 1000000) >= s->attacks_ppm)
+        return;
+    forged = attacker_next(&s->attacker, &from);
+    peer_input(s->peers[p->host], s->now, &from, forged);
+    drain(s, p->host);
+}
+
 static void deliver_datagrams(struct sim *s)
 {
     struct net_packet p;
@@ -229,6 +247,7 @@ static void deliver_datagrams(struct sim *s)
             continue;
         }
         trace_arrival(s, &p);
+        attack(s, &p);
         peer_input(s->peers[p.host], s->now, &p.packet.from, p.packet.dgram);
         drain(s, p.host);
     }

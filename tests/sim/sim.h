@@ -1,10 +1,11 @@
 /* sim.h: one whole connection in one process, on virtual time, from one seed.
  *
  * Two peers behind a port-restricted NAT each, a STUN server, a broker that passes messages on in
- * order, and links that delay, lose, repeat, reorder and, once both sessions are open, spoil
- * datagrams. (A spoilt byte of a DTLS handshake is fatal by RFC 6347: on a real network the UDP
- * checksum stops it.) Both applications send on all eight channels; when each has everything, one
- * closes with a reason. Every number in this follows from the seed. */
+ * order, links that delay, lose, repeat and reorder datagrams; and, once both sessions are open,
+ * links that spoil them too and an attacker on the path. (Before that, either may end a session:
+ * an altered DTLS handshake is fatal by RFC 6347, and its first flights carry no proof of origin.)
+ * Both applications send on all eight channels; when each has everything, one closes with a reason.
+ * Every number in this follows from the seed. */
 #ifndef HAWSER_TESTS_SIM_SIM_H
 #define HAWSER_TESTS_SIM_SIM_H
 
