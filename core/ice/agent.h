@@ -68,10 +68,10 @@ enum ice_pair_flag {
 struct ice_pair {
     uint8_t base, remote, state, flags;
     uint8_t local_type; /* how the peer sees our end: enum ice_type */
-    uint8_t sends;      /* requests of this series, at most 8 */
+    uint8_t sends;      /* requests of this series */
     uint8_t missed;     /* consent checks on this path since its last answer */
 
-    /* What each of them said: bit 0 the last one, bit 1 the one before, and so on. */
+    /* What the last eight of them said: bit 0 the last one, bit 1 the one before, and so on. */
     uint8_t said_controlling, said_use_candidate;
     uint8_t awaited; /* which have no answer yet: each is answered at most once */
     uint32_t rtt_us;
