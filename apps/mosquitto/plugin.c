@@ -63,10 +63,14 @@ static int on_basic_auth(int event, void *event_data, void *userdata)
     const char *why = login_refusal(userdata, login->client, login);
 
     (void)event;
-    if (!why)
-        return MOSQ_ERR_SUCCESS;
-    log_refusal(login->client, login->username, "login", why);
-    return MOSQ_ERR_AUTH;
+    if (why) {
+        log_refusal(login->client, login->username, "login", why);
+        return MOSQ_ERR_AUTH;
+    }
+    /* mosquitto 2.0 closes the connection that is taken over without a word, and its client would
+     * come back for it. This way it is told: DISCONNECT with "administrative action" (0x98). */
+    mosquitto_kick_client_by_clientid(login->username, false);
+    return MOSQ_ERR_SUCCESS;
 }
 
 static const char *access_refusal(const struct plugin *p, const struct mosquitto_evt_acl_check *a)
