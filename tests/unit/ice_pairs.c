@@ -1,0 +1,222 @@
+/* Candidates and pairs: priorities, foundations, what is redundant, what gives way. */
+#include "core/ice/agent.h"
+#include "tests/check.h"
+#include "tests/support/ice_peer.h"
+
+static const struct ice_config controlling = { .controlling = true };
+static const struct ice_config controlled = { .controlling = false };
+
+TEST(candidate_priorities_follow_the_formula)
+{
+    static const struct {
+        const char *claim;
+        enum ice_type type;
+        uint16_t preference;
+        uint32_t priority;
+    } rows[] = {
+        { "host", ICE_HOST, 65535, 2130706431 },
+        { "host of a lesser interface", ICE_HOST, 0, 2113929471 },
+        { "peer-reflexive", ICE_PEER_REFLEXIVE, 65535, 1862270975 },
+        { "server-reflexive", ICE_SERVER_REFLEXIVE, 65535, 1694498815 },
+        { "relayed", ICE_RELAYED, 65535, 16777215 },
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++)
+        CHECK(rows[i].claim, ice_priority(rows[i].type, rows[i].preference) == rows[i].priority);
+}
+
+/* Both sides of a pair must come to the same number, whoever controls. */
+TEST(pair_priorities_are_the_same_on_both_sides)
+{
+    static const struct {
+        const char *claim;
+        uint16_t ours, theirs; /* preferences */
+        uint64_t if_we_control, if_they_do;
+    } rows[] = {
+        { "ours is larger", 65535, 0, 9079257948256993279u, 9079257948256993278u },
+        { "theirs is larger", 0, 65535, 9079257948256993278u, 9079257948256993279u },
+        { "equal", 65535, 65535, 9151314442783293438u, 9151314442783293438u },
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++)
+        for (int we = 0; we < 2; we++) {
+            struct peer p;
+            struct addr base = peer_addr("10.0.0.1:4000");
+            struct ice_candidate c =
+                peer_candidate("10.0.0.2:5000", ice_priority(ICE_HOST, rows[i].theirs));
+            uint8_t pair;
+
+            peer_init(&p, we ? &controlling : &controlled);
+            ice_add_host(p.ice, PEER_NOW, &base, rows[i].ours);
+            ice_add_remote(p.ice, PEER_NOW, &c);
+            pair = ice_find_pair(p.ice, 1, 0);
+            CHECK(rows[i].claim, pair != ICE_NONE);
+            CHECK(rows[i].claim, ice_pair_priority(p.ice, &p.ice->pairs[pair]) ==
+                                     (we ? rows[i].if_we_control : rows[i].if_they_do));
+            ice_free(p.ice);
+        }
+}
+
+static struct ice_candidate next_candidate(struct peer *p)
+{
+    struct ice_event ev = { 0 };
+
+    CHECK("an event", ice_poll_event(p->ice, &ev));
+    CHECK("with a candidate", ev.type == ICE_EVENT_LOCAL_CANDIDATE);
+    return ev.candidate;
+}
+
+TEST(foundations_tell_addresses_apart_not_ports)
+{
+    struct peer p;
+    struct addr same = peer_addr("192.168.1.1:4001"), other = peer_addr("192.168.1.7:4000");
+    struct ice_candidate first, second, third;
+
+    peer_init(&p, &controlling);
+    ice_add_host(p.ice, PEER_NOW, &same, 1);
+    ice_add_host(p.ice, PEER_NOW, &other, 1);
+    first = next_candidate(&p);
+    second = next_candidate(&p);
+    third = next_candidate(&p);
+    CHECK("another port, the same", strcmp(first.foundation, second.foundation) == 0);
+    CHECK("another address, another", strcmp(first.foundation, third.foundation) != 0);
+    ice_free(p.ice);
+}
+
+/* Takes the next request, which must go to a STUN server, and answers it. */
+static void answer_query(struct peer *p, const char *mapped)
+{
+    uint8_t raw[100];
+    struct wr w = wr_of(raw, sizeof raw);
+    struct addr at = peer_addr(mapped);
+    struct stun_msg m = { 0 };
+
+    CHECK("asked", ice_poll_output(p->ice, &p->out));
+    stun_decode(&m, out_datagram(&p->out, 0));
+    stun_encode_header(&w, STUN_SUCCESS, STUN_BINDING, &m.id);
+    stun_add_xor_mapped(&w, &at);
+    CHECK("taken",
+          ice_input(p->ice, PEER_NOW, &p->out.from, &p->out.to, wr_written(&w)) == VERDICT_TAKEN);
+}
+
+TEST(reflexive_candidates_by_what_servers_say)
+{
+    static const struct {
+        const char *claim, *first, *second;
+        size_t candidates; /* beside the host */
+    } rows[] = {
+        { "both say the same", "203.0.113.5:9000", "203.0.113.5:9000", 1 },
+        { "a NAT that maps by destination", "203.0.113.5:9000", "203.0.113.5:9001", 2 },
+        { "no NAT", "192.168.1.1:4000", "192.168.1.1:4000", 0 },
+        { "nonsense", "0.0.0.0:9000", "224.0.0.1:9000", 0 },
+        { "another family", "[2001:db8::1]:9000", "203.0.113.5:9000", 1 },
+        { "no port", "203.0.113.5:0", "203.0.113.5:9000", 1 },
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct peer p;
+        struct addr one = peer_addr("198.51.100.1:3478"), two = peer_addr("198.51.100.2:3478");
+        struct ice_event ev;
+        char foundation[33] = "";
+
+        peer_init(&p, &controlling);
+        next_candidate(&p);
+        ice_add_stun_server(p.ice, PEER_NOW, &one);
+        ice_add_stun_server(p.ice, PEER_NOW, &two);
+        ice_end_local(p.ice, PEER_NOW);
+        answer_query(&p, rows[i].first);
+        CHECK(rows[i].claim, ice_is_gathering(p.ice));
+        answer_query(&p, rows[i].second);
+        for (size_t c = 0; c < rows[i].candidates; c++) {
+            struct ice_candidate found = next_candidate(&p);
+
+            CHECK(rows[i].claim, found.type == ICE_SERVER_REFLEXIVE && found.related.port == 4000);
+            CHECK("each server has its foundation", strcmp(foundation, found.foundation) != 0);
+            memcpy(foundation, found.foundation, sizeof foundation);
+        }
+        CHECK(rows[i].claim, ice_poll_event(p.ice, &ev) && ev.type == ICE_EVENT_GATHERED);
+        CHECK(rows[i].claim, !ice_poll_event(p.ice, &ev));
+        ice_free(p.ice);
+    }
+}
+
+TEST(a_learned_candidate_becomes_the_signalled_one)
+{
+    struct peer p;
+    struct ice_candidate c = peer_candidate("192.168.1.2:5000", 2130706431), later = c;
+    uint8_t raw[700];
+
+    peer_init(&p, &controlling);
+    ice_input(p.ice, PEER_NOW, &p.host, &p.from, peer_request(&p, NO_FLAW, raw));
+    CHECK("learned",
+          p.ice->remotes[0].type == ICE_PEER_REFLEXIVE && p.ice->remotes[0].priority == 1000);
+    CHECK("signalled", ice_add_remote(p.ice, PEER_NOW, &c) == ERR_OK);
+    CHECK("is the same one", p.ice->remote_count == 1 && p.ice->pair_count == 1);
+    CHECK("as signalled",
+          p.ice->remotes[0].type == ICE_HOST && p.ice->remotes[0].priority == 2130706431);
+    later.priority = 5;
+    CHECK("again", ice_add_remote(p.ice, PEER_NOW, &later) == ERR_OK);
+    CHECK("changes nothing", p.ice->remotes[0].priority == 2130706431);
+    ice_free(p.ice);
+}
+
+TEST(the_worst_pairs_give_way)
+{
+    struct peer p;
+    uint64_t least = UINT64_MAX;
+
+    peer_init(&p, &controlling);
+    for (uint16_t i = 1; i < 8; i++) {
+        p.host.port = i;
+        ice_add_host(p.ice, PEER_NOW, &p.host, (uint16_t)(65535 - i));
+    }
+    for (uint32_t i = 1; i <= ICE_CANDIDATES_MAX; i++) {
+        struct ice_candidate c = peer_candidate("203.0.113.9:9", i << 8);
+
+        c.addr.port = (uint16_t)i;
+        ice_add_remote(p.ice, PEER_NOW, &c);
+    }
+    CHECK("a hundred", p.ice->pair_count == ICE_PAIRS_MAX);
+    for (uint8_t i = 0; i < p.ice->pair_count; i++)
+        if (ice_pair_priority(p.ice, &p.ice->pairs[i]) < least)
+            least = ice_pair_priority(p.ice, &p.ice->pairs[i]);
+    /* 8 sockets: the 13 best candidates make 104 pairs. */
+    CHECK("the best", least >> 32 == (ICE_CANDIDATES_MAX - 12) << 8);
+    ice_free(p.ice);
+}
+
+TEST(beyond_the_burst_checks_keep_the_pace)
+{
+    struct peer p;
+    usec now = PEER_NOW;
+    size_t sent = 0;
+
+    peer_init(&p, &controlling);
+    peer_describe(&p, now);
+    for (uint16_t i = 1; i <= 14; i++) {
+        struct ice_candidate c = peer_candidate("203.0.113.9:9", 1000);
+
+        c.addr.port = i;
+        ice_add_remote(p.ice, now, &c);
+    }
+    while (ice_poll_output(p.ice, &p.out))
+        sent++;
+    CHECK("ten at once", sent == ICE_BURST);
+    for (size_t more = 1; more <= 4; more++) {
+        CHECK("the next after Ta", ice_next_timeout(p.ice) == now + 50 * MILLISECOND);
+        ice_tick(p.ice, now + 50 * MILLISECOND - 1);
+        CHECK("not before", !ice_poll_output(p.ice, &p.out));
+        now += 50 * MILLISECOND;
+        ice_tick(p.ice, now);
+        CHECK("one", ice_poll_output(p.ice, &p.out) && !ice_poll_output(p.ice, &p.out));
+    }
+    CHECK("then the first resend", ice_next_timeout(p.ice) == PEER_NOW + 250 * MILLISECOND);
+    ice_free(p.ice);
+}
+
+TESTS(TEST_ROW(candidate_priorities_follow_the_formula),
+      TEST_ROW(pair_priorities_are_the_same_on_both_sides),
+      TEST_ROW(foundations_tell_addresses_apart_not_ports),
+      TEST_ROW(reflexive_candidates_by_what_servers_say),
+      TEST_ROW(a_learned_candidate_becomes_the_signalled_one), TEST_ROW(the_worst_pairs_give_way),
+      TEST_ROW(beyond_the_burst_checks_keep_the_pace))
