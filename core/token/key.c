@@ -133,6 +133,16 @@ static bool read_jwk(const json_t *jwk, uint8_t x[32], uint8_t d[32])
            claims_get_bytes(jwk, "x", x, 32) && claims_get_bytes(jwk, "d", d, 32);
 }
 
+/* jansson frees without wiping. */
+static void forget(json_t *jwk)
+{
+    const char *d = json_string_value(json_object_get(jwk, "d"));
+
+    if (d)
+        OPENSSL_cleanse((char *)d, strlen(d)); /* ours alone: nobody else holds a reference */
+    json_decref(jwk);
+}
+
 int key_decode(struct key **out, struct bytes text)
 {
     uint8_t x[32], d[32] = { 0 };
@@ -148,7 +158,7 @@ int key_decode(struct key **out, struct bytes text)
         err = ERR_AUTH;
     }
     OPENSSL_cleanse(d, sizeof d);
-    json_decref(jwk);
+    forget(jwk);
     return err;
 }
 

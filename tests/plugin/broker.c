@@ -167,6 +167,8 @@ int client_start(struct client *c, const struct broker *b, const struct login *l
         return -1;
     mosquitto_int_option(c->m, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
     mosquitto_username_pw_set(c->m, login->username, login->password);
+    if (login->will)
+        mosquitto_will_set(c->m, login->will, 4, "gone", 1, false);
     mosquitto_connect_v5_callback_set(c->m, on_connect);
     mosquitto_disconnect_v5_callback_set(c->m, on_disconnect);
     mosquitto_subscribe_v5_callback_set(c->m, on_subscribe);

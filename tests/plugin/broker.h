@@ -38,6 +38,7 @@ struct client {
 
 struct login {
     const char *client_id, *username, *password; /* NULL: none */
+    const char *will;                            /* its topic; NULL: none */
 };
 
 /* Connects and waits for the answer, which is returned. */

@@ -41,7 +41,7 @@ static char *password_of(int who, const char *audience, int off_s)
 static int start(struct client *c, int who)
 {
     char *password = password_of(who, BROKER_NAME, 0);
-    struct login login = { id_of(who), id_of(who), password };
+    struct login login = { .client_id = id_of(who), .username = id_of(who), .password = password };
     int reason = client_start(c, &broker, &login);
 
     free(password);
@@ -98,7 +98,9 @@ TEST(every_change_of_a_password_is_refused)
 
     CHECK("the broker runs", broker_start(&broker, OPTIONS));
     for (size_t i = 0; i < len; i += 7) {
-        struct login login = { id_of(ALICE), id_of(ALICE), password };
+        struct login login = { .client_id = id_of(ALICE),
+                               .username = id_of(ALICE),
+                               .password = password };
         struct client c;
         char was = password[i];
 
@@ -173,11 +175,37 @@ TEST(messages)
     broker_stop(&broker);
 }
 
+/* A will is a message like any other: judged when it is sent. */
+TEST(wills)
+{
+    char *password = password_of(ALICE, BROKER_NAME, 0);
+    struct login login = { .client_id = id_of(ALICE),
+                           .username = id_of(ALICE),
+                           .password = password };
+    struct client c, bob;
+
+    CHECK("the broker runs", broker_start(&broker, OPTIONS));
+    CHECK("bob listens", start(&bob, BOB) == 0 && client_subscribe(&bob, inbox_of(BOB)) == 1);
+    login.will = inbox_of(BOB);
+    CHECK("to an inbox", client_start(&c, &broker, &login) == 0);
+    mosquitto_destroy(c.m); /* without a good-bye */
+    CHECK("arrives", client_wait(&bob, &bob.messages, 0) && bob.last_len == 4);
+    login.will = "presence/alice";
+    CHECK("elsewhere", client_start(&c, &broker, &login) == 0);
+    mosquitto_destroy(c.m);
+    CHECK("goes nowhere", broker_has_said(&broker, "nobody's inbox"));
+    client_stop(&bob);
+    free(password);
+    broker_stop(&broker);
+}
+
 TEST(the_newest_connection_of_a_key_wins)
 {
     struct client first, second, thief, bob;
     char *password = password_of(BOB, BROKER_NAME, 0);
-    struct login stolen = { id_of(ALICE), id_of(BOB), password };
+    struct login stolen = { .client_id = id_of(ALICE),
+                            .username = id_of(BOB),
+                            .password = password };
 
     CHECK("the broker runs", broker_start(&broker, OPTIONS));
     CHECK("connects", start(&first, ALICE) == 0);
@@ -282,6 +310,7 @@ int main(void)
         TEST_ROW(every_change_of_a_password_is_refused),
         TEST_ROW(subscriptions),
         TEST_ROW(messages),
+        TEST_ROW(wills),
         TEST_ROW(the_newest_connection_of_a_key_wins),
         TEST_ROW(taking_over_again_and_again),
         TEST_ROW(wrong_options_stop_the_broker),
