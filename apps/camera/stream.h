@@ -31,7 +31,8 @@ void stream_init(struct stream *s, int handle, enum record_media media);
 /* Call once the session is closed or the stream done: a blocked send ends then. */
 void stream_deinit(struct stream *s);
 
-/* Opens the file and starts to send; its earliest time is due at began_at. 0, SOURCE_NONE, or SOURCE_FAILED with why. */
+/* Opens the file and starts to send; its earliest time is due at began_at. 0, SOURCE_NONE, or
+ * SOURCE_FAILED with why. */
 int stream_start(struct stream *s, const char *path, bool loop, usec began_at,
                  char why[SOURCE_WHY_MAX]);
 

@@ -19,7 +19,7 @@ void ask_init(struct ask *a, int handle);
 void ask_deinit(struct ask *a);
 
 /* Sends a request, taking over `members` (may be NULL), and waits for its reply. 0: *reply is to
- * be deinit'ed, and its `ok` tells. Or a code of the library: -5 for a reply that makes no sense. */
+ * be deinit'ed, and its `ok` tells. Or a code of the library; -5: a reply that makes no sense. */
 int ask_for(struct ask *a, const char *op, json_t *members, struct control_reply *reply);
 
 /* The same where a refusal is a failure too: both are said, with `what` in front. The reply's

@@ -24,15 +24,17 @@ static void table_add(struct table *t, const struct option_rule *rules, size_t c
     for (size_t i = 0; i < count && t->count < RULES_MAX; i++) {
         const struct option_rule *r = &rules[i];
         bool takes_value = r->kind == OPTION_TEXT || r->kind == OPTION_NUMBER;
-        char letter[3] = { r->letter, takes_value ? ':' : 0, 0 };
+        size_t at = strlen(t->letters);
 
         t->longs[t->count] = (struct option){
             .name = r->name,
             .has_arg = takes_value ? required_argument : no_argument,
             .val = LONG_ONLY + (int)t->count,
         };
-        if (r->letter)
-            strcat(t->letters, letter);
+        if (r->letter) {
+            t->letters[at] = r->letter;
+            t->letters[at + 1] = takes_value ? ':' : '\0';
+        }
         t->rule[t->count++] = r;
     }
 }

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-/* Dark on light whatever the terminal's colours, with the quiet zone. -1 if the text is too long. */
+/* Dark on light whatever the terminal's colours, with a quiet zone. -1: the text is too long. */
 int qr_print(FILE *out, const char *text);
 
 #endif

@@ -77,7 +77,7 @@ static void encode_parameters(struct wr *w, const struct record_parameters *p)
 {
     struct bytes codec = bytes_of_string(p->codec);
 
-    wr_u8(w, p->media);
+    wr_u8(w, (uint8_t)p->media);
     wr_u8(w, (uint8_t)codec.len);
     wr_bytes(w, codec);
     wr_u32(w, p->tick_num);

@@ -22,8 +22,7 @@ static void print_entry(const json_t *entry)
 static int list(int handle, const char *path)
 {
     struct ask ask;
-    json_t *reply, *entries, *entry;
-    size_t i;
+    json_t *reply, *entries;
 
     ask_init(&ask, handle);
     reply = ask_or_say(&ask, "list", "list", json_pack("{ss}", "path", path));
@@ -31,7 +30,8 @@ static int list(int handle, const char *path)
     if (!reply)
         return EXIT_CODE_FAILED;
     entries = json_object_get(reply, "entries");
-    json_array_foreach(entries, i, entry) print_entry(entry);
+    for (size_t i = 0; i < json_array_size(entries); i++)
+        print_entry(json_array_get(entries, i));
     if (json_is_true(json_object_get(reply, "more")))
         say_aside("and more that the device did not list");
     say_json(json_pack("{sO*}", "entries", entries));

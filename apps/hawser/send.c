@@ -55,7 +55,7 @@ static int send_stdin(struct sender *s)
     return got < 0 && errno != EINTR ? say_error("stdin: %s", strerror(errno)) : EXIT_CODE_OK;
 }
 
-/* Everything was accepted; waits until it is with the peer, for disconnecting does not wait long. */
+/* All was accepted; waits until it is with the peer, for disconnecting does not wait long. */
 static int await_arrival(struct sender *s)
 {
     struct timespec pause = clock_timespec(LOOK_MS * MILLISECOND);

@@ -29,7 +29,7 @@ static struct record parameters(enum record_media media)
                                                .channels = is_video ? 0 : 1,
                                                .profile = -99,
                                                .level = -99 };
-    strcpy(r.parameters.codec, is_video ? "mpeg4" : "pcm_s16le");
+    snprintf(r.parameters.codec, sizeof r.parameters.codec, is_video ? "mpeg4" : "pcm_s16le");
     return r;
 }
 

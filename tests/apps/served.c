@@ -122,14 +122,13 @@ TEST(an_upload_cannot_leave)
 TEST(lists_tell_files_and_directories)
 {
     bool more;
-    json_t *list, *entry;
-    size_t i, files = 0, directories = 0;
+    json_t *list;
+    size_t files = 0, directories = 0;
 
     set_up();
     list = served_list(inside, "", 10, &more);
-    json_array_foreach(list, i, entry)
-    {
-        const char *kind = json_string_value(json_object_get(entry, "kind"));
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *kind = json_string_value(json_object_get(json_array_get(list, i), "kind"));
 
         files += strcmp(kind, "file") == 0;
         directories += strcmp(kind, "directory") == 0;

@@ -20,5 +20,7 @@ endforeach()
 if(TARGET hawser-cli AND TARGET hawser-relay AND TARGET mosquitto-hawser)
     add_test(NAME apps/demo COMMAND ${CMAKE_COMMAND} -E env BUILD=${CMAKE_BINARY_DIR}
         STATE=${CMAKE_BINARY_DIR}/demo FILE_MIB=8 SECONDS_LONG=3 ${CMAKE_SOURCE_DIR}/tools/demo)
-    set_tests_properties(apps/demo PROPERTIES TIMEOUT 120)
+    add_test(NAME apps/commands
+        COMMAND ${CMAKE_CURRENT_LIST_DIR}/commands ${CMAKE_BINARY_DIR})
+    set_tests_properties(apps/demo apps/commands PROPERTIES TIMEOUT 120)
 endif()

@@ -9,7 +9,7 @@
 
 void folder_init(struct folder *f)
 {
-    strcpy(f->path, "/tmp/hawser-test-XXXXXX");
+    snprintf(f->path, sizeof f->path, "/tmp/hawser-test-XXXXXX");
     if (!mkdtemp(f->path))
         abort();
     f->fd = open(f->path, O_RDONLY | O_DIRECTORY);
