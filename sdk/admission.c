@@ -8,18 +8,22 @@
 #include "sdk/log.h"
 #include "sdk/signals.h"
 
+#define ADMISSION_CANDIDATES_MAX 4
+
 /* An authorised offer while the application thinks about it. */
 struct admission {
-    struct job job;         /* first; the dispatcher's, then … */
-    struct io_task task;    /* … the loop's */
-    struct admission *next; /* of the device's; lib.lock, as device is */
-    struct device *device;  /* NULL: it was closed meanwhile */
-    struct envelope offer;  /* its body is a reference of our own */
+    struct job job;                               /* first; the dispatcher's, then … */
+    struct io_task task;                          /* … the loop's */
+    struct admission *next;                       /* of the device's; lib.lock, as device is */
+    struct device *device;                        /* NULL: it was closed meanwhile */
+    struct envelope offer;                        /* its body is a reference of our own */
+    json_t *candidates[ADMISSION_CANDIDATES_MAX]; /* messages that came meanwhile; the loop's */
+    size_t candidate_count;
     struct hawser_request request;
     int number, reason;
 };
 
-/* ---- Refusals ----------------------------------------------------------------------------------- */
+/* ---- Refusals -------------------------------------------------------------------------------- */
 
 static void send_refusal(struct device *d, const struct envelope *e, int code)
 {
@@ -42,7 +46,7 @@ void device_refuse(struct device *d, const struct envelope *e, int code)
         send_refusal(d, e, code);
 }
 
-/* ---- Checks ------------------------------------------------------------------------------------- */
+/* ---- Checks ---------------------------------------------------------------------------------- */
 
 /* Whether an offer of this session was handled before: by session and sender, so that nobody can
  * use up somebody else's. */
@@ -100,9 +104,16 @@ static int check_state(const struct device *d)
     return code;
 }
 
-/* ---- Letting in --------------------------------------------------------------------------------- */
+/* ---- Letting in ------------------------------------------------------------------------------ */
 
-static void admit(struct device *d, const struct envelope *e)
+/* What the peer trickled while we thought about its offer. */
+static void add_candidates(struct link *l, const struct admission *a)
+{
+    for (size_t i = 0; a && i < a->candidate_count; i++)
+        link_add_candidates(l, a->candidates[i]);
+}
+
+static void admit(struct device *d, const struct envelope *e, const struct admission *a)
 {
     struct recipient peer;
     struct link *l;
@@ -130,6 +141,7 @@ static void admit(struct device *d, const struct envelope *e)
         link_end(l, HAWSER_ERR_CLOSED_LOCALLY);
     } else {
         d->counts.admitted++;
+        add_candidates(l, a);
     }
     link_turn(l);
 }
@@ -140,10 +152,12 @@ void device_send_answer(struct link *l)
     signals_send(l, ENVELOPE_ANSWER, link_describe(l));
 }
 
-/* ---- Asking the application --------------------------------------------------------------------- */
+/* ---- Asking the application ------------------------------------------------------------------ */
 
 static void free_admission(struct admission *a)
 {
+    for (size_t i = 0; i < a->candidate_count; i++)
+        json_decref(a->candidates[i]);
     json_decref(a->offer.body);
     free(a);
 }
@@ -179,7 +193,7 @@ static void on_decided(void *ctx)
     if (d && code)
         device_refuse(d, &a->offer, code);
     else if (d)
-        admit(d, &a->offer);
+        admit(d, &a->offer, a);
     free_admission(a);
 }
 
@@ -235,6 +249,19 @@ static void ask(struct device *d, const struct envelope *e, const struct grant_r
     pthread_mutex_unlock(&lib.lock);
 }
 
+void device_on_candidate(struct device *d, const struct envelope *e)
+{
+    struct admission *a;
+
+    pthread_mutex_lock(&lib.lock);
+    for (a = d->admissions; a; a = a->next)
+        if (memcmp(a->offer.sid, e->sid, sizeof e->sid) == 0 && strcmp(a->offer.from, e->from) == 0)
+            break;
+    pthread_mutex_unlock(&lib.lock); /* only this thread frees admissions */
+    if (a && a->candidate_count < ADMISSION_CANDIDATES_MAX)
+        a->candidates[a->candidate_count++] = json_incref(e->body);
+}
+
 static bool asks(const struct device *d)
 {
     bool is_set;
@@ -263,7 +290,7 @@ void device_on_offer(struct device *d, const struct envelope *e)
     else if (asks(d))
         ask(d, e, &rights);
     else
-        admit(d, e);
+        admit(d, e, NULL);
 }
 
 int device_count_sessions(const struct device *d)

@@ -56,7 +56,7 @@ bool connect_finish(struct link *l, int result)
     return is_first;
 }
 
-/* ---- The call ----------------------------------------------------------------------------------- */
+/* ---- The call -------------------------------------------------------------------------------- */
 
 static bool is_valid(const char *remote_id, int lan_mode, hawser_connect_cb *cb)
 {
@@ -238,7 +238,7 @@ int hawser_connect_break(const char *trace_id)
     return code;
 }
 
-/* ---- On the loop's thread ----------------------------------------------------------------------- */
+/* ---- On the loop's thread -------------------------------------------------------------------- */
 
 static void fail(struct link *l, int code)
 {

@@ -39,7 +39,7 @@ void call_leave_device(struct device *d)
     call_leave();
 }
 
-/* ---- Open and close ----------------------------------------------------------------------------- */
+/* ---- Open and close -------------------------------------------------------------------------- */
 
 static bool is_taken(const char *label)
 {
@@ -169,7 +169,7 @@ void devices_close_all(void)
             close_device(lib.devices.slot[i].object);
 }
 
-/* ---- Listening ---------------------------------------------------------------------------------- */
+/* ---- Listening ------------------------------------------------------------------------------- */
 
 /* The place of a link that has ended meanwhile was taken out by device_drop_ready(). */
 static struct link *take_ready(struct device *d)

@@ -4,7 +4,7 @@
  *        '--grant wrong--> -105, rarely             |
  *        '--no room, privacy, in a call--> code     v
  *        '--admission--------------------------> accept? --no--> -100 - reason
- *                                                  '--yes--> link, answer --open--> ready: listen() */
+ *                                               '--yes--> link, answer --open--> ready: listen() */
 #ifndef HAWSER_SDK_DEVICES_H
 #define HAWSER_SDK_DEVICES_H
 
@@ -42,16 +42,17 @@ struct device {
     struct device_counts counts;
 };
 
-/* ---- On the loop's thread ---------------------------------------------------------------------- */
+/* ---- On the loop's thread -------------------------------------------------------------------- */
 
 void device_on_offer(struct device *d, const struct envelope *e);
+void device_on_candidate(struct device *d, const struct envelope *e); /* of no link yet */
 void device_send_answer(struct link *l);
 void device_on_open(struct link *l);
 
 /* A refusal to whoever sent this; those without a valid grant are answered only now and then. */
 void device_refuse(struct device *d, const struct envelope *e, int code);
 
-/* ---- With lib.lock held ------------------------------------------------------------------------- */
+/* ---- With lib.lock held ---------------------------------------------------------------------- */
 
 /* It is in no queue any more. */
 void device_drop_ready(struct link *l);
@@ -65,7 +66,7 @@ void device_drop_admissions(struct device *d);
 /* Ends all its sessions with this reason; their calls return -14. */
 void device_close_sessions(struct device *d, unsigned reason);
 
-/* ---- Calls -------------------------------------------------------------------------------------- */
+/* ---- Calls ----------------------------------------------------------------------------------- */
 
 /* Counts a call in; ends with call_leave_device(). Codes of hawser.h. */
 int call_enter_device(int number, struct device **out);

@@ -29,7 +29,8 @@ struct identity {
     struct identity_counts counts;
 };
 
-/* Loads or makes the key and begins to connect to the broker. Codes of hawser.h. Without lib.lock. */
+/* Loads or makes the key and begins to connect to the broker. Codes of hawser.h. Without
+ * lib.lock. */
 int identity_new(struct identity **out, const char *label, struct device *device);
 
 /* Leaves the broker; links that used it send no messages any more. Without lib.lock, and not on the

@@ -1,4 +1,4 @@
-/* info.c: what a session can tell about itself. The session's own figures are the loop's to read. */
+/* info.c: what a session can tell about itself. The core's figures are the loop's to read. */
 #include <string.h>
 
 #include "sdk/internal.h"

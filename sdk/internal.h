@@ -58,7 +58,7 @@ struct library {
 
 extern struct library lib;
 
-/* ---- Calls of the application ------------------------------------------------------------------ */
+/* ---- Calls of the application ---------------------------------------------------------------- */
 
 /* Counts the call in. HAWSER_ERR_UNINITIALISED if nothing is running. Ends with call_leave(). */
 int call_enter(void);
@@ -69,7 +69,7 @@ void call_leave(void);
 int call_enter_link(int handle, struct link **out);
 void call_leave_link(struct link *l);
 
-/* ---- Starting and stopping ---------------------------------------------------------------------- */
+/* ---- Starting and stopping ------------------------------------------------------------------- */
 
 /* Waits until nobody else starts or stops, and starts loop and dispatcher if they are not there.
  * Ends with library_settle(). Codes of hawser.h. */

@@ -91,7 +91,7 @@ struct link {
 int link_new(struct link **out, enum link_side side, const struct recipient *peer,
              const uint8_t *sid);
 
-/* ---- With lib.lock held ------------------------------------------------------------------------ */
+/* ---- With lib.lock held ---------------------------------------------------------------------- */
 
 /* Calls on it return `code` from now on; the loop's thread will flush and close. */
 void link_ask_close(struct link *l, int code, unsigned reason);
@@ -102,7 +102,7 @@ void link_forget(struct link *l);
 /* Gives it a handle, in place of the oldest that has ended if need be. */
 void link_give_handle(struct link *l);
 
-/* ---- On the loop's thread ---------------------------------------------------------------------- */
+/* ---- On the loop's thread -------------------------------------------------------------------- */
 
 /* Opens the sockets and begins to gather. ERR_LIMIT: no port could be bound; ERR_NOMEM. */
 int link_start(struct link *l);

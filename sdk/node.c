@@ -1,4 +1,4 @@
-/* node.c: the loop's side of a link: sockets, the session's turns, and bytes to and from the rings. */
+/* node.c: the loop's side of a link: sockets, the session's turns, bytes to and from the rings. */
 #include <string.h>
 
 #include "sdk/connect.h"
@@ -10,7 +10,7 @@
 
 static uint8_t piece[CHANNEL_MESSAGE_MAX]; /* the loop's: what goes from a ring to the session */
 
-/* ---- Sockets ------------------------------------------------------------------------------------ */
+/* ---- Sockets --------------------------------------------------------------------------------- */
 
 static void on_datagram(void *ctx, struct udp *u, const struct addr *local, const struct addr *from,
                         uint8_t *data, size_t len)
@@ -132,7 +132,7 @@ static void send_run(struct link *l, const struct out *out)
             udp_send(l->sockets[i], out);
 }
 
-/* ---- Events ------------------------------------------------------------------------------------- */
+/* ---- Events ---------------------------------------------------------------------------------- */
 
 static void on_path(const struct link *l, const struct ice_path *path)
 {
@@ -190,7 +190,7 @@ static void on_event(struct link *l, const struct session_event *ev)
     }
 }
 
-/* ---- Bytes -------------------------------------------------------------------------------------- */
+/* ---- Bytes ----------------------------------------------------------------------------------- */
 
 /* One message of each channel in turn, so that no channel waits for another's megabytes. */
 static bool pump_tx(struct link *l)
@@ -282,7 +282,7 @@ static void drain(struct link *l)
     }
 }
 
-/* ---- Turns -------------------------------------------------------------------------------------- */
+/* ---- Turns ----------------------------------------------------------------------------------- */
 
 static void begin_close(struct link *l, unsigned reason)
 {

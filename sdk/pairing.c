@@ -22,7 +22,7 @@ struct pairing_call {
     struct device_record record;
 };
 
-/* ---- The device: making an invite --------------------------------------------------------------- */
+/* ---- The device: making an invite ------------------------------------------------------------ */
 
 struct invitation {
     struct device *device;
@@ -66,7 +66,7 @@ int hawser_device_invite(int device, int valid_s, char invite[HAWSER_INVITE_MAX]
     return code;
 }
 
-/* ---- The device: answering ---------------------------------------------------------------------- */
+/* ---- The device: answering ------------------------------------------------------------------- */
 
 struct paired_job {
     struct job job;
@@ -172,7 +172,7 @@ void pairing_on_request(struct device *d, const struct envelope *e)
         tell_paired(d, e);
 }
 
-/* ---- The app ------------------------------------------------------------------------------------ */
+/* ---- The app --------------------------------------------------------------------------------- */
 
 static void finish(struct pairing_call *p, int result)
 {

@@ -45,7 +45,7 @@ struct rings {
 int rings_init(struct rings *r, ring_wake *wake, void *ctx);
 void rings_deinit(struct rings *r);
 
-/* ---- The application's calls: bytes, or a code of hawser.h ------------------------------------ */
+/* ---- The application's calls: bytes, or a code of hawser.h ----------------------------------- */
 
 int rings_send(struct rings *r, unsigned channel, struct bytes data, int timeout_ms);
 int rings_recv(struct rings *r, unsigned channel, void *out, size_t cap, int timeout_ms);
@@ -57,7 +57,7 @@ struct ring_fill {
 };
 void rings_get_fill(struct rings *r, unsigned channel, struct ring_fill *fill);
 
-/* ---- The network thread's ---------------------------------------------------------------------- */
+/* ---- The network thread's -------------------------------------------------------------------- */
 
 /* Copies the first bytes to send; they are there until rings_tx_drop(). */
 size_t rings_tx_copy(struct rings *r, unsigned channel, void *out, size_t cap);

@@ -26,6 +26,8 @@ static void on_candidate(struct identity *id, const struct envelope *e)
 {
     struct link *l = signals_find(id, e);
 
+    if (!l && id->device)
+        device_on_candidate(id->device, e);
     if (!l || l->phase == LINK_ENDED || l->phase == LINK_IDLE)
         return;
     link_add_candidates(l, e->body);

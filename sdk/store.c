@@ -67,7 +67,7 @@ static int write_all(int fd, const char *text, size_t len)
     return fsync(fd) ? ERR_INVALID : ERR_OK;
 }
 
-/* Writes beside the place and renames. `keep`: a file that is there already stays: ERR_WRONG_STATE. */
+/* Writes beside the place and renames. `keep`: what is there already stays: ERR_WRONG_STATE. */
 static int write_file(const char *path, const char *text, bool keep)
 {
     char beside[PATH_MAX_BYTES + 32];
@@ -217,12 +217,29 @@ static bool read_record(struct device_record *out, json_t *object, const char *i
     return true;
 }
 
+/* Jansson does not look whether its text buffer could grow, and reports other refused allocations
+ * as errors of syntax. So it reads twice: what comes out alike is what the file says. */
+static int parse(json_t **out, const char *text, size_t len)
+{
+    json_error_t error;
+    json_t *again = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+    bool is_alike;
+
+    *out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+    is_alike = *out ? json_equal(*out, again) : !again && *error.text;
+    json_decref(again);
+    if (*out && is_alike)
+        return ERR_OK;
+    json_decref(*out);
+    *out = NULL;
+    return is_alike ? ERR_INVALID : ERR_NOMEM;
+}
+
 int store_load_device(struct device_record *out, const char *home, const char *label,
                       const char *id)
 {
     char path[PATH_MAX_BYTES], text[FILE_MAX];
-    json_error_t error;
-    json_t *object;
+    json_t *object = NULL;
     size_t len;
     int err;
 
@@ -232,12 +249,11 @@ int store_load_device(struct device_record *out, const char *home, const char *l
     err = read_file(path, text, &len);
     if (err)
         return err;
-    object = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
-    if (!object && json_error_code(&error) == json_error_out_of_memory)
-        return ERR_NOMEM;
-    err = object && read_record(out, object, id) ? ERR_OK : ERR_INVALID;
+    err = parse(&object, text, len);
+    if (!err && !read_record(out, object, id))
+        err = ERR_INVALID;
     json_decref(object);
-    if (err)
+    if (err == ERR_INVALID)
         log_line(HAWSER_LOG_ERROR, NULL, "%s: not the record of a device", path);
     return err;
 }

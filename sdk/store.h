@@ -1,8 +1,8 @@
 /* store.h: what is kept under the home directory. [any thread]
  *
  *     keys/LABEL.json         private JWK, mode 0600
- *     grants/LABEL/ID.json    {"id", "ed25519", "x25519", "card_iat", "grant": [...]}: a device that
- *                             LABEL has paired with
+ *     grants/LABEL/ID.json    {"id", "ed25519", "x25519", "card_iat", "grant": [...]}: a device
+ *                             that LABEL has paired with
  *
  * Files appear whole or not at all: they are written beside their place and then renamed. */
 #ifndef HAWSER_SDK_STORE_H

@@ -1,0 +1,339 @@
+/* connects.c: what becomes of a connect, each code by its real cause; how a device goes away. */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/token/grant.h"
+#include "io/loop.h"
+#include "sdk/store.h"
+#include "tests/sdk/support/rows.h"
+#include "tests/sdk/support/stage.h"
+#include "tests/support/alloc.h"
+
+#define NOBODY "hw1kzb7iqx6jjneokkdayoocmjtcu5q" /* a well-formed ID that we know nothing of */
+
+static struct stage stage;
+
+static int connects(void)
+{
+    struct pair_of_handles h = stage_connect(&stage);
+    int code = h.app < 0 ? h.app : hawser_active_check(h.app);
+
+    stage_disconnect(&stage, h);
+    return code;
+}
+
+/* ---- Grants --------------------------------------------------------------------------------- */
+
+/* A connect with another chain in place of the stored one. Takes the chain. */
+static int connect_with_grant(json_t *chain)
+{
+    struct device_record record;
+    json_t *stored;
+    int code = INT_MAX;
+
+    if (store_load_device(&record, stage.app_home, USER, stage.device.id) == ERR_OK) {
+        stored = record.grant;
+        record.grant = chain;
+        if (store_save_device(&record, stage.app_home, USER) == ERR_OK)
+            code = dial(stage.device.id, 10000);
+        record.grant = stored;
+        (void)store_save_device(&record, stage.app_home, USER);
+        device_record_deinit(&record);
+    }
+    json_decref(chain);
+    return code;
+}
+
+/* A chain of one, signed by the key `label` of `home`, for this app. */
+static json_t *make_grant(const char *home, const char *label, enum grant_role role, int64_t exp_s)
+{
+    struct grant g = { .channels = GRANT_CHANNELS_ALL, .role = role, .exp_s = exp_s };
+    struct key *issuer = NULL, *holder = NULL;
+    json_t *chain = json_array();
+    char *text = NULL;
+
+    (void)store_key(&holder, stage.app_home, USER);
+    (void)store_key(&issuer, home, label);
+    (void)id_decode(g.device, stage.device.id);
+    memcpy(g.holder, key_public(holder), sizeof g.holder);
+    g.iat_s = io_wall_s() - 7200;
+    if (grant_sign(issuer, &g, &text) == ERR_OK)
+        (void)json_array_append_new(chain, json_string(text));
+    free(text);
+    key_free(issuer);
+    key_free(holder);
+    return chain;
+}
+
+static int never_paired(void)
+{
+    return dial(NOBODY, 1000);
+}
+
+static int no_grant(void)
+{
+    return connect_with_grant(NULL);
+}
+
+static int expired(void)
+{
+    return connect_with_grant(
+        make_grant(stage.device_home, "device", GRANT_USER, io_wall_s() - 3600));
+}
+
+static int another_devices(void)
+{
+    return connect_with_grant(make_grant(stage.device_home, "another", GRANT_OWNER, GRANT_NEVER));
+}
+
+/* That the others fail for what is wrong with them, not for how they are made. */
+static int good(void)
+{
+    int code =
+        connect_with_grant(make_grant(stage.device_home, "device", GRANT_USER, io_wall_s() + 3600));
+
+    return code >= 0 ? hawser_disconnect(code) : code;
+}
+
+static const struct row grant_rows[] = {
+    { "a device we have not paired with", -105, never_paired },
+    { "no grant", -105, no_grant },
+    { "an expired grant", -105, expired },
+    { "another device's signature", -105, another_devices },
+    { "a grant made like these, but good", 0, good },
+};
+
+TEST(grants)
+{
+    run_rows(grant_rows, COUNT(grant_rows));
+}
+
+/* ---- Connects that come to nothing ---------------------------------------------------------- */
+
+static int silent_device(void)
+{
+    int code;
+
+    process_freeze(stage.device.pid);
+    code = dial(stage.device.id, 1000);
+    process_thaw(stage.device.pid);
+    return code;
+}
+
+static int dead_broker(void)
+{
+    int code;
+
+    process_freeze(stage.broker.pid);
+    code = dial(stage.device.id, 1000);
+    process_thaw(stage.broker.pid);
+    return code;
+}
+
+static int broken(void)
+{
+    char trace[HAWSER_TRACE_ID_MAX];
+    int code = HAWSER_ERR_OK;
+
+    process_freeze(stage.device.pid);
+    code = dial_begin(stage.device.id, 30000, trace);
+    if (!code)
+        code = hawser_connect_break(trace);
+    if (!code)
+        code = dial_result();
+    process_thaw(stage.device.pid);
+    return code;
+}
+
+static int deinit_while_connecting(void)
+{
+    int code;
+
+    process_freeze(stage.device.pid);
+    code = dial_begin(stage.device.id, 30000, NULL);
+    if (!code)
+        code = hawser_deinit();
+    if (!code)
+        code = dial_result();
+    process_thaw(stage.device.pid);
+    (void)hawser_init(USER);
+    return code;
+}
+
+static int pending_code;
+
+static void note_pending(void *ctx, const char *trace_id, int result)
+{
+    (void)ctx;
+    (void)trace_id;
+    if (result != HAWSER_ERR_CONNECT_BROKEN)
+        pending_code = result;
+}
+
+static int too_many(void)
+{
+    int code = HAWSER_ERR_OK;
+
+    pending_code = 0;
+    process_freeze(stage.device.pid);
+    for (int i = 0; i < 65 && !code; i++)
+        code = hawser_connect(stage.device.id, 0, 30000, note_pending, NULL, NULL);
+    (void)hawser_deinit(); /* runs every callback */
+    process_thaw(stage.device.pid);
+    (void)hawser_init(USER);
+    return code ? code : pending_code;
+}
+
+static int own_limit(void)
+{
+    struct pair_of_handles h;
+    int code;
+
+    if (!stage_reinit("sessions_max", "1"))
+        return INT_MAX;
+    h = stage_connect(&stage);
+    code = dial(stage.device.id, 10000);
+    stage_disconnect(&stage, h);
+    (void)stage_reinit("sessions_max", NULL);
+    return code;
+}
+
+static int no_port(void)
+{
+    int code;
+
+    if (!stage_reinit("bind", "192.0.2.1")) /* of nobody: RFC 5737 */
+        return INT_MAX;
+    code = dial(stage.device.id, 10000);
+    (void)stage_reinit("bind", "127.0.0.1");
+    return code;
+}
+
+/* Neither side has an address of the other's family. */
+static int no_path(void)
+{
+    int code;
+
+    if (!stage_reinit("bind", "::1"))
+        return INT_MAX;
+    code = dial(stage.device.id, 15000); /* it gives up after 10 s, by the half-open timer */
+    (void)stage_reinit("bind", "127.0.0.1");
+    return code;
+}
+
+/* Every allocation of the call fails in turn: it says so at once, and there is no callback. */
+static int out_of_memory(void)
+{
+    struct pair_of_handles h;
+    unsigned before = dial_callbacks();
+    int code = HAWSER_ERR_NO_MEMORY;
+    size_t nth = 0;
+    bool all = true;
+
+    while (code == HAWSER_ERR_NO_MEMORY) {
+        alloc_fail_nth(++nth);
+        code = dial_begin(stage.device.id, 10000, NULL);
+        all = all && (!alloc_has_failed() || code == HAWSER_ERR_NO_MEMORY);
+        alloc_fail_nth(0);
+    }
+    CHECK("several allocations were refused", nth > 5);
+    CHECK("each with -29", all);
+    if (code == HAWSER_ERR_OK) {
+        h.app = dial_result();
+        h.device = (int)peer_ask(&stage.device, "listen 5000");
+        stage_disconnect(&stage, h);
+    }
+    CHECK("only the last has a callback", dial_callbacks() == before + 1);
+    return all && nth > 1 ? HAWSER_ERR_NO_MEMORY : code;
+}
+
+static const struct row connect_rows[] = {
+    { "the device is subscribed, but silent", -3, silent_device },
+    { "the broker does not answer", -3, dead_broker },
+    { "connect_break while connecting", -19, broken },
+    { "deinit while connecting", -19, deinit_while_connecting },
+    { "64 connects are pending", -17, too_many },
+    { "this side's limit of sessions", -23, own_limit },
+    { "no address to bind", -18, no_port },
+    { "no pair of addresses works", -10, no_path },
+    { "an allocation fails", -29, out_of_memory },
+    { "and after all that a session", 0, connects },
+};
+
+TEST(connects_that_come_to_nothing)
+{
+    run_rows(connect_rows, COUNT(connect_rows));
+}
+
+/* ---- The device goes away ------------------------------------------------------------------- */
+
+/* We read nothing, so what the device sent fills every buffer on the way, its word of the reason
+ * included: when its flush time is up, all it can still say is ABORT. */
+static int aborted(void)
+{
+    struct pair_of_handles h = stage_connect(&stage);
+    char byte;
+    int code;
+
+    if (peer_ask(&stage.device, "fill %d 1", h.device) != HAWSER_ERR_TIMEOUT)
+        return INT_MAX;
+    (void)peer_ask(&stage.device, "close %d 9", h.device);
+    code = hawser_recv_data(h.app, 0, &byte, 1, 20000);
+    stage_disconnect(&stage, h);
+    return code;
+}
+
+static int killed(void)
+{
+    struct pair_of_handles h = stage_connect(&stage);
+    char byte;
+    int code;
+
+    process_kill(stage.device.pid);
+    code = hawser_recv_data(h.app, 0, &byte, 1, 20000);
+    (void)hawser_disconnect(h.app);
+    return code;
+}
+
+/* The broker has seen its connection end: nobody subscribes to that inbox. */
+static int not_online(void)
+{
+    return dial(stage.device.id, 10000);
+}
+
+static const struct row gone_rows[] = {
+    { "the device aborts without a word", -12, aborted },
+    { "the device's process is killed", -13, killed },
+    { "the device is not online", -6, not_online },
+};
+
+TEST(the_device_goes_away)
+{
+    run_rows(gone_rows, COUNT(gone_rows));
+    CHECK("the device comes back", stage_restart_device(&stage, DEVICE_PROGRAM));
+}
+
+static int open_stage(void **state)
+{
+    (void)state;
+    return stage_open(&stage, DEVICE_PROGRAM) ? 0 : -1;
+}
+
+static int close_stage(void **state)
+{
+    (void)state;
+    stage_close(&stage);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST_ROW(grants),
+        TEST_ROW(connects_that_come_to_nothing),
+        TEST_ROW(the_device_goes_away),
+    };
+
+    return cmocka_run_group_tests(tests, open_stage, close_stage);
+}

@@ -1,0 +1,275 @@
+/* device.c: a device led by lines on its standard input; one line of answer for each.
+ *
+ *     sdk-device HOME BROKER      first answers its ID
+ *     invite | listen MS | listen_break | close H REASON | disconnect H | leave | deinit
+ *     accept REASON | privacy ON | in_call ON | limit N | option NAME VALUE (then: restart)
+ *     send H CHANNEL COUNT MS | recv H CHANNEL COUNT MS | fill H CHANNEL | active H
+ *     echo H                      all channels, until the session ends; answers at once */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/session/session.h"
+#include "hawser/device.h"
+
+static int device = -1;
+static const char *home, *broker;
+static int accept_reason;
+
+void __real_session_get_local(const struct session *s, struct session_description *out);
+void __wrap_session_get_local(const struct session *s, struct session_description *out);
+
+void __wrap_session_get_local(const struct session *s, struct session_description *out)
+{
+    __real_session_get_local(s, out);
+    if (getenv("TAMPER"))
+        out->fingerprint[7] ^= 1;
+}
+
+static void write_log(void *ctx, enum hawser_log_level level, const char *line)
+{
+    (void)ctx;
+    (void)level;
+    (void)fprintf(stderr, "device: %s\n", line);
+}
+
+static int on_accept(void *ctx, int number, const struct hawser_request *request)
+{
+    (void)ctx;
+    (void)number;
+    (void)request;
+    return accept_reason;
+}
+
+static int open_device(void)
+{
+    device = hawser_device_open("device");
+    if (device < 0)
+        return device;
+    return hawser_device_wait_online(device, 10000) == 1 ? 0 : HAWSER_ERR_OFFLINE;
+}
+
+static void answer(long number)
+{
+    (void)printf("%ld\n", number);
+}
+
+static long numbers(const char *args, int which)
+{
+    char *end;
+    long value = 0;
+
+    for (int i = 0; i <= which; i++) {
+        value = strtol(args, &end, 10);
+        args = end;
+    }
+    return value;
+}
+
+static int arg(const char *args, int which)
+{
+    return (int)numbers(args, which);
+}
+
+static void invite(const char *args)
+{
+    char line[HAWSER_INVITE_MAX];
+
+    (void)args;
+    if (hawser_device_invite(device, 0, line) == 0)
+        (void)printf("%s\n", line);
+    else
+        answer(-1);
+}
+
+static void listen_for(const char *args)
+{
+    answer(hawser_device_listen(device, arg(args, 0)));
+}
+
+static void listen_break(const char *args)
+{
+    (void)args;
+    answer(hawser_device_listen_break(device));
+}
+
+static void close_session(const char *args)
+{
+    answer(hawser_close(arg(args, 0), arg(args, 1)));
+}
+
+static void disconnect(const char *args)
+{
+    answer(hawser_disconnect(arg(args, 0)));
+}
+
+static void leave(const char *args)
+{
+    (void)args;
+    answer(hawser_device_close(device));
+}
+
+static void deinit(const char *args)
+{
+    (void)args;
+    answer(hawser_deinit());
+}
+
+static void set_accept(const char *args)
+{
+    accept_reason = arg(args, 0);
+    answer(hawser_device_set_accept(device, accept_reason ? on_accept : NULL, NULL));
+}
+
+static void set_privacy(const char *args)
+{
+    answer(hawser_device_set_privacy(device, arg(args, 0)));
+}
+
+static void set_in_call(const char *args)
+{
+    answer(hawser_device_set_in_call(device, arg(args, 0)));
+}
+
+static void set_limit(const char *args)
+{
+    answer(hawser_device_set_limit(device, arg(args, 0)));
+}
+
+static void restart(const char *args)
+{
+    char name[32], value[256];
+
+    (void)hawser_deinit();
+    if (sscanf(args, "%31s %255s", name, value) == 2)
+        (void)hawser_set_option(name, value);
+    answer(open_device());
+}
+
+static void send_bytes(const char *args)
+{
+    int len = arg(args, 2);
+    char *data = calloc(1, (size_t)len + 1);
+
+    answer(hawser_send_data(arg(args, 0), arg(args, 1), data, len, arg(args, 3)));
+    free(data);
+}
+
+static void recv_bytes(const char *args)
+{
+    int len = arg(args, 2);
+    char *data = calloc(1, (size_t)len + 1);
+
+    answer(hawser_recv_data(arg(args, 0), arg(args, 1), data, len, arg(args, 3)));
+    free(data);
+}
+
+/* Sends until nothing moves any more. */
+static void fill(const char *args)
+{
+    static char data[65536];
+    int code;
+
+    do
+        code = hawser_send_data(arg(args, 0), arg(args, 1), data, sizeof data, 200);
+    while (code > 0);
+    answer(code);
+}
+
+static void active(const char *args)
+{
+    answer(hawser_active_check(arg(args, 0)));
+}
+
+struct echo {
+    int handle, channel;
+};
+
+static void *echo_channel(void *ctx)
+{
+    struct echo e = *(struct echo *)ctx;
+    char *data = malloc(65536);
+    int len, done, n;
+
+    free(ctx);
+    while ((len = hawser_recv_data(e.handle, e.channel, data, 65536, -1)) > 0)
+        for (done = 0; done < len; done += n)
+            if ((n = hawser_send_data(e.handle, e.channel, data + done, len - done, -1)) < 0)
+                break;
+    free(data);
+    return NULL;
+}
+
+static void echo(const char *args)
+{
+    for (int i = 0; i < HAWSER_CHANNELS; i++) {
+        struct echo *e = malloc(sizeof *e);
+        pthread_t thread;
+
+        *e = (struct echo){ .handle = arg(args, 0), .channel = i };
+        (void)pthread_create(&thread, NULL, echo_channel, e);
+        (void)pthread_detach(thread);
+    }
+    answer(0);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(const char *args);
+} commands[] = {
+    { "invite", invite },
+    { "listen", listen_for },
+    { "listen_break", listen_break },
+    { "close", close_session },
+    { "disconnect", disconnect },
+    { "leave", leave },
+    { "deinit", deinit },
+    { "accept", set_accept },
+    { "privacy", set_privacy },
+    { "in_call", set_in_call },
+    { "limit", set_limit },
+    { "restart", restart },
+    { "send", send_bytes },
+    { "recv", recv_bytes },
+    { "fill", fill },
+    { "active", active },
+    { "echo", echo },
+};
+
+static void obey(char *line)
+{
+    size_t len = strcspn(line, " \n");
+
+    line[strcspn(line, "\n")] = '\0';
+    for (size_t i = 0; i < COUNT(commands); i++)
+        if (strlen(commands[i].name) == len && memcmp(commands[i].name, line, len) == 0) {
+            commands[i].run(line + len);
+            return;
+        }
+    (void)printf("unknown\n");
+}
+
+int main(int argc, char **argv)
+{
+    char id[HAWSER_ID_MAX], line[512];
+
+    if (argc != 3)
+        return 2;
+    home = argv[1];
+    broker = argv[2];
+    (void)setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+    if (getenv("VERBOSE"))
+        hawser_set_log(HAWSER_LOG_DEBUG, write_log, NULL);
+    (void)hawser_set_option("home", home);
+    (void)hawser_set_option("broker", broker);
+    (void)hawser_set_option("bind", "127.0.0.1");
+    (void)hawser_set_option("dead_ms", "6000");
+    if (open_device() || hawser_device_id(device, id))
+        return 1;
+    (void)printf("%s\n", id);
+    while (fgets(line, sizeof line, stdin))
+        obey(line);
+    (void)hawser_deinit();
+    return 0;
+}

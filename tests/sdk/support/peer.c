@@ -1,0 +1,159 @@
+#include "tests/sdk/support/peer.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ANSWER_MS = 40000 };
+
+bool peer_start(struct peer *p, const char *program, const char *home, const char *broker)
+{
+    int to[2], from[2];
+    const char *answer;
+
+    memset(p, 0, sizeof *p);
+    if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC))
+        return false;
+    p->pid = fork();
+    if (p->pid == 0) {
+        (void)dup2(to[0], STDIN_FILENO);
+        (void)dup2(from[1], STDOUT_FILENO);
+        execl(program, program, home, broker, (char *)NULL);
+        _exit(127);
+    }
+    close(to[0]);
+    close(from[1]);
+    p->to = fdopen(to[1], "w");
+    p->from = from[0];
+    if (p->pid < 0 || !p->to)
+        return false;
+    answer = peer_answer(p);
+    (void)snprintf(p->id, sizeof p->id, "%s", answer);
+    return strncmp(answer, "hw1", 3) == 0;
+}
+
+void peer_stop(struct peer *p)
+{
+    if (p->to)
+        (void)fclose(p->to); /* the end of its input is its end */
+    if (p->from > 0)
+        close(p->from);
+    if (p->pid > 0)
+        (void)waitpid(p->pid, NULL, 0);
+    memset(p, 0, sizeof *p);
+}
+
+static void tell(struct peer *p, const char *format, va_list args)
+{
+    (void)vfprintf(p->to, format, args);
+    (void)fputc('\n', p->to);
+    (void)fflush(p->to);
+}
+
+void peer_tell(struct peer *p, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    tell(p, format, args);
+    va_end(args);
+}
+
+const char *peer_answer(struct peer *p)
+{
+    static char line[1024];
+    struct pollfd wait = { .fd = p->from, .events = POLLIN };
+    size_t len = 0;
+
+    while (len < sizeof line - 1 && poll(&wait, 1, ANSWER_MS) > 0) {
+        if (read(p->from, line + len, 1) != 1 || line[len] == '\n')
+            break;
+        len++;
+    }
+    line[len] = '\0';
+    return line;
+}
+
+long peer_ask(struct peer *p, const char *format, ...)
+{
+    const char *answer;
+    char *end;
+    long number;
+    va_list args;
+
+    va_start(args, format);
+    tell(p, format, args);
+    va_end(args);
+    answer = peer_answer(p);
+    number = strtol(answer, &end, 10);
+    return end == answer ? INT32_MIN : number;
+}
+
+/* ---- connect ---- */
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    unsigned callbacks;
+    bool is_done;
+    int result;
+} last = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+
+static void on_connect(void *ctx, const char *trace_id, int result)
+{
+    (void)ctx;
+    (void)trace_id;
+    pthread_mutex_lock(&last.lock);
+    last.callbacks++;
+    last.is_done = true;
+    last.result = result;
+    pthread_cond_broadcast(&last.changed);
+    pthread_mutex_unlock(&last.lock);
+}
+
+int dial_begin(const char *id, int timeout_ms, char trace[HAWSER_TRACE_ID_MAX])
+{
+    pthread_mutex_lock(&last.lock);
+    last.is_done = false;
+    pthread_mutex_unlock(&last.lock);
+    return hawser_connect(id, HAWSER_LAN_AUTO, timeout_ms, on_connect, NULL, trace);
+}
+
+int dial_result(void)
+{
+    struct timespec until;
+    int result;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += ANSWER_MS / 1000;
+    pthread_mutex_lock(&last.lock);
+    while (!last.is_done && pthread_cond_timedwait(&last.changed, &last.lock, &until) == 0)
+        ;
+    result = last.is_done ? last.result : INT32_MIN;
+    pthread_mutex_unlock(&last.lock);
+    return result;
+}
+
+int dial(const char *id, int timeout_ms)
+{
+    int code = dial_begin(id, timeout_ms, NULL);
+
+    return code ? code : dial_result();
+}
+
+unsigned dial_callbacks(void)
+{
+    unsigned count;
+
+    pthread_mutex_lock(&last.lock);
+    count = last.callbacks;
+    pthread_mutex_unlock(&last.lock);
+    return count;
+}

@@ -1,0 +1,28 @@
+# tests/sdk/NAME.c becomes the program sdk-NAME and the test sdk/NAME. Those that need two processes
+# or a broker start the program sdk-device and mosquitto themselves, on free ports of loopback.
+file(GLOB SDK_SUPPORT CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/support/*.c)
+add_library(sdk-test-support OBJECT ${SDK_SUPPORT} tests/support/alloc.c)
+target_link_libraries(sdk-test-support PUBLIC PkgConfig::CMOCKA PkgConfig::JANSSON)
+target_link_options(sdk-test-support INTERFACE
+    -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=strndup)
+
+# The device of the tests. TAMPER=1 in its environment makes it lie about its certificate.
+add_executable(sdk-device ${CMAKE_CURRENT_LIST_DIR}/helper/device.c)
+target_link_libraries(sdk-device PRIVATE inside)
+target_link_options(sdk-device PRIVATE -Wl,--wrap=session_get_local)
+
+find_program(MOSQUITTO mosquitto PATHS /usr/sbin)
+file(GLOB SDK_TESTS CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.c)
+foreach(source ${SDK_TESTS})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(sdk-${name} ${source})
+    target_link_libraries(sdk-${name} PRIVATE inside sdk-test-support)
+    target_compile_definitions(sdk-${name} PRIVATE DEVICE_PROGRAM="$<TARGET_FILE:sdk-device>")
+    add_dependencies(sdk-${name} sdk-device)
+    add_test(NAME sdk/${name} COMMAND sdk-${name})
+    set_tests_properties(sdk/${name} PROPERTIES TIMEOUT 120 LABELS threads ENVIRONMENT
+        "MOSQUITTO=${MOSQUITTO};MOSQUITTO_PLUGIN=$<IF:$<TARGET_EXISTS:mosquitto-hawser>,$<TARGET_FILE:mosquitto-hawser>,>")
+    if(TARGET mosquitto-hawser)
+        add_dependencies(sdk-${name} mosquitto-hawser)
+    endif()
+endforeach()
