@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/base/crc32c.h"
+#include "tests/support/hex.h"
 #include "tests/support/rng.h"
 
 bool pair_init(struct sctp_pair *p, uint64_t seed, const struct sctp_config *cfg)
@@ -98,9 +99,27 @@ static struct pair_packet wire_take(struct sctp_pair *p)
     }
 }
 
+static uint32_t u32_at(struct bytes packet, size_t at)
+{
+    struct rd r = rd_of(packet);
+
+    rd_skip(&r, at);
+    return rd_u32(&r);
+}
+
+/* The tag, and of INIT (1) and INIT ACK (2) the initial TSN. */
+static void note_numbers(struct sctp_pair *p, int from, struct bytes packet)
+{
+    if (u32_at(packet, 4))
+        p->tag[!from] = u32_at(packet, 4);
+    if (packet.len >= 32 && (packet.data[12] == 1 || packet.data[12] == 2))
+        p->initial_tsn[from] = u32_at(packet, 28);
+}
+
 static void send_one(struct sctp_pair *p, int from, struct bytes packet)
 {
     p->side[from].packets_out++;
+    note_numbers(p, from, packet);
     if (packet.len > p->largest_packet)
         p->largest_packet = packet.len;
     if (p->tap && !p->tap(p->tap_ctx, from, packet))
@@ -306,4 +325,11 @@ enum verdict pair_inject(struct sctp_pair *p, int to, uint32_t tag, struct bytes
     assert(w.ok);
     pair_seal(packet, w.len);
     return sctp_input(p->side[to].sctp, p->now, wr_written(&w));
+}
+
+enum verdict pair_inject_hex(struct sctp_pair *p, int to, const char *hex)
+{
+    uint8_t chunks[2048];
+
+    return pair_inject(p, to, p->tag[to], hex_decode(hex, chunks, sizeof chunks));
 }

@@ -48,7 +48,9 @@ struct sctp_pair {
     struct pair_packet *wire; /* a heap by time */
     size_t wire_count;
     size_t largest_packet;
-    bool is_cut; /* nothing arrives any more */
+    uint32_t tag[2];         /* that packets to this side last carried */
+    uint32_t initial_tsn[2]; /* of the data this side sends, as its INIT or INIT ACK said */
+    bool is_cut;             /* nothing arrives any more */
 
     /* Sees each packet before the wire does; false takes it away. */
     bool (*tap)(void *ctx, int from, struct bytes packet);
@@ -83,8 +85,10 @@ bool pair_is_delivered(const struct sctp_pair *p, int from);
 bool pair_transfer(struct sctp_pair *p, int from, unsigned streams, size_t total,
                    size_t message_max, usec until);
 
-/* Offers a packet made of chunks, with the header and checksum it needs. */
+/* Offers a packet made of chunks, with the header and checksum it needs; in hex, also with the tag
+ * that packets to this side carry. */
 enum verdict pair_inject(struct sctp_pair *p, int to, uint32_t tag, struct bytes chunks);
+enum verdict pair_inject_hex(struct sctp_pair *p, int to, const char *hex);
 
 /* Writes the checksum of a packet of at least 12 bytes. */
 void pair_seal(uint8_t *packet, size_t len);

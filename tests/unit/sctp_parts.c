@@ -1,0 +1,280 @@
+/* The small state modules below an association: sets of TSNs, parked chunks, RTO, window. */
+#include "core/sctp/cc.h"
+#include "core/sctp/park.h"
+#include "core/sctp/rto.h"
+#include "core/sctp/tsn.h"
+
+#include <stdlib.h>
+
+#include "tests/check.h"
+#include "tests/support/alloc.h"
+#include "tests/support/rng.h"
+
+TEST(serial_numbers_wrap)
+{
+    CHECK("plain", tsn_before(1, 2) && !tsn_before(2, 1) && !tsn_before(2, 2));
+    CHECK("around", tsn_before(0xffffffff, 0) && !tsn_before(0, 0xffffffff));
+    CHECK("most", tsn_max(0xffffffff, 3) == 3 && tsn_min(0xffffffff, 3) == 0xffffffff);
+}
+
+static bool is_well_formed(const struct tsn_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (tsn_before(set->ranges[i].last, set->ranges[i].first))
+            return false;
+        if (i && !tsn_before(set->ranges[i - 1].last + 1, set->ranges[i].first))
+            return false;
+    }
+    return true;
+}
+
+/* Against an array of bits, around the wrap. */
+TEST(a_set_of_tsns_is_what_was_added)
+{
+    enum { SPAN = 300 };
+    uint64_t seed = 5;
+    struct rng rng = test_rng(&seed);
+    uint32_t base = 0xffffff80;
+
+    for (int round = 0; round < 50; round++) {
+        bool bits[SPAN] = { false };
+        struct tsn_set set;
+
+        tsn_set_init(&set, SPAN);
+        for (int i = 0; i < 250; i++) {
+            uint32_t at = rng_below(&rng, SPAN);
+
+            if (!bits[at]) {
+                CHECK("added", tsn_set_add(&set, base + at) == ERR_OK);
+                bits[at] = rng_below(&rng, 4) > 0;
+                if (!bits[at])
+                    tsn_set_remove(&set, base + at);
+            }
+            CHECK("ordered and apart", is_well_formed(&set));
+        }
+        uint32_t cut = rng_below(&rng, SPAN);
+
+        tsn_set_drop_to(&set, base + cut);
+        for (uint32_t i = 0; i < SPAN; i++)
+            CHECK("in it or not", tsn_set_has(&set, base + i) == (bits[i] && i > cut));
+        CHECK("ordered and apart", is_well_formed(&set));
+        tsn_set_deinit(&set);
+    }
+}
+
+static void collect(void *ctx, struct tsn_range range)
+{
+    bool *bits = ctx;
+
+    for (uint32_t tsn = range.first; tsn != range.last + 1; tsn++) {
+        CHECK("once", !bits[tsn]);
+        bits[tsn] = true;
+    }
+}
+
+TEST(differences_are_what_one_set_has_more)
+{
+    enum { SPAN = 64 };
+    uint64_t seed = 6;
+    struct rng rng = test_rng(&seed);
+
+    for (int round = 0; round < 300; round++) {
+        bool found[SPAN] = { false };
+        struct tsn_set a, b;
+
+        tsn_set_init(&a, SPAN);
+        tsn_set_init(&b, SPAN);
+        for (uint32_t i = 0; i < SPAN; i++) {
+            if (rng_below(&rng, 3) > 0)
+                tsn_set_append(&a, (struct tsn_range){ i, i });
+            if (rng_below(&rng, 3) > 0)
+                tsn_set_append(&b, (struct tsn_range){ i, i });
+        }
+        tsn_set_difference(&a, &b, found, collect);
+        for (uint32_t i = 0; i < SPAN; i++)
+            CHECK("in a, not in b", found[i] == (tsn_set_has(&a, i) && !tsn_set_has(&b, i)));
+        tsn_set_deinit(&a);
+        tsn_set_deinit(&b);
+    }
+}
+
+TEST(a_full_set_says_so_and_stays)
+{
+    struct tsn_set set;
+
+    tsn_set_init(&set, 20);
+    for (uint32_t i = 0; i < 20; i++)
+        CHECK("room", tsn_set_add(&set, 2 * i) == ERR_OK);
+    CHECK("full", tsn_set_add(&set, 100) == ERR_LIMIT && !tsn_set_has(&set, 100));
+    CHECK("joining needs no room", tsn_set_add(&set, 1) == ERR_OK && set.count == 19);
+    tsn_set_deinit(&set);
+    ALLOC_FAIL_EACH {
+        int err;
+
+        tsn_set_init(&set, 20);
+        err = tsn_set_add(&set, 1);
+        CHECK("says so", err == (alloc_has_failed() ? ERR_NOMEM : ERR_OK));
+        CHECK("and stays", set.count == (err == ERR_OK));
+        tsn_set_deinit(&set);
+    }
+}
+
+static struct data_chunk fragment(uint32_t tsn, uint16_t stream, uint16_t ssn, uint8_t flags,
+                                  const char *text)
+{
+    return (struct data_chunk){
+        .flags = flags,
+        .stream = stream,
+        .ssn = ssn,
+        .tsn = tsn,
+        .payload = bytes_of_string(text),
+    };
+}
+
+TEST(parked_chunks_are_found_by_what_they_wait_for)
+{
+    struct pool *pool;
+    struct park park;
+    struct park_list list = { 0 };
+    struct data_chunk d;
+
+    CHECK("pool", pool_new(&pool, 16) == ERR_OK);
+    park_init(&park, pool, 99);
+    d = fragment(10, 1, 7, DATA_BEGINS, "first");
+    CHECK("message", park_add(&park, &d, &list) == ERR_OK);
+    CHECK("its place is taken", park_add(&park, &d, &list) == ERR_INVALID);
+    d = fragment(11, 1, 7, DATA_ENDS, "second");
+    CHECK("fragment", park_add(&park, &d, &list) == ERR_OK);
+    d = fragment(12, 1, 0, DATA_BEGINS | DATA_ENDS | DATA_UNORDERED, "third");
+    CHECK("unordered", park_add(&park, &d, &list) == ERR_OK);
+    CHECK("one block for all", pool_used(pool) == 1 && park.count == 3);
+    CHECK("not there", park_find_message(&park, 1, 8) == 0 && park_find_fragment(&park, 10) == 0);
+    d = park_get(&park, park_find_message(&park, 1, 7));
+    CHECK("there", d.tsn == 10 && bytes_equal(d.payload, bytes_of_string("first")));
+    d = park_get(&park, park_find_fragment(&park, 11));
+    CHECK("there", d.flags == DATA_ENDS && bytes_equal(d.payload, bytes_of_string("second")));
+    d = park_get(&park, list.first);
+    CHECK("there", d.tsn == 12);
+    park_remove(&park, list.first, &list);
+    park_remove(&park, park_find_message(&park, 1, 7), NULL);
+    CHECK("the others stay", park_find_fragment(&park, 11) && list.first == 0 && list.last == 0);
+    park_remove(&park, park_find_fragment(&park, 11), NULL);
+    CHECK("empty", park.count == 0 && park.bytes == 0 && pool_used(pool) == 0);
+    park_deinit(&park);
+    pool_free(pool);
+}
+
+TEST(parking_is_bounded_and_leaves_a_quarter_of_the_pool)
+{
+    struct pool *pool;
+    struct park park;
+    struct park_list list = { 0 };
+    static const uint8_t bytes[1100];
+    uint32_t tsn = 0;
+
+    CHECK("pool", pool_new(&pool, 16) == ERR_OK);
+    park_init(&park, pool, 1);
+    for (;; tsn++) {
+        struct data_chunk d = fragment(tsn, 0, 0, 0, "");
+
+        d.payload = bytes_of(bytes, sizeof bytes);
+        if (park_add(&park, &d, &list) != ERR_OK)
+            break;
+    }
+    CHECK("three quarters", pool_used(pool) == 12 && tsn == 36);
+    park_deinit(&park);
+    CHECK("all back", pool_used(pool) == 0);
+    for (tsn = 0;; tsn++) {
+        struct data_chunk d = fragment(tsn, 0, 0, 0, "x");
+
+        if (park_add(&park, &d, &list) != ERR_OK)
+            break;
+    }
+    CHECK("so many", tsn == PARK_SLOTS_MAX);
+    CHECK("and still found", park_find_fragment(&park, 12345) != 0);
+    park_deinit(&park);
+    pool_free(pool);
+}
+
+TEST(parking_survives_every_failing_allocation)
+{
+    ALLOC_FAIL_EACH {
+        struct pool *pool = NULL;
+        struct park park;
+        struct park_list list = { 0 };
+        bool is_made = pool_new(&pool, 16) == ERR_OK;
+
+        park_init(&park, pool, 1);
+        for (uint32_t tsn = 0; is_made && tsn < 100; tsn++) {
+            struct data_chunk d = fragment(tsn, 0, 0, 0, "x");
+            int err = park_add(&park, &d, &list);
+
+            CHECK("there or not", (park_find_fragment(&park, tsn) != 0) == (err == ERR_OK));
+        }
+        park_deinit(&park);
+        pool_free(pool);
+    }
+}
+
+TEST(rto_follows_the_rfc)
+{
+    struct rto r;
+
+    rto_init(&r, SECOND, 200 * MILLISECOND, 10 * SECOND);
+    CHECK("initial", r.rto_us == SECOND);
+    rto_add_sample(&r, 400 * MILLISECOND);
+    CHECK("first: RTT and half of it, four times", r.rto_us == 1200 * MILLISECOND);
+    rto_add_sample(&r, 480 * MILLISECOND);
+    CHECK("variance 3/4 200 + 1/4 80", r.rttvar_us == 170 * MILLISECOND);
+    CHECK("smoothed by an eighth", r.srtt_us == 410 * MILLISECOND);
+    rto_back_off(&r);
+    CHECK("twice", r.rto_us == 2 * 1090 * MILLISECOND);
+    for (int i = 0; i < 9; i++)
+        rto_back_off(&r);
+    CHECK("no longer than allowed", r.rto_us == 10 * SECOND);
+    rto_restore(&r);
+    CHECK("back to what was measured", r.rto_us == 1090 * MILLISECOND);
+    for (int i = 0; i < 100; i++)
+        rto_add_sample(&r, 1);
+    CHECK("no shorter than allowed", r.rto_us == 200 * MILLISECOND);
+    rto_add_sample(&r, -5);
+    CHECK("a clock that stepped does no harm", r.srtt_us > 0 && r.rttvar_us >= 0);
+}
+
+TEST(newreno_grows_and_shrinks)
+{
+    struct cc cc = { .ops = &cc_newreno, .packet_bytes = 1000, .cwnd_bytes_max = 100000 };
+
+    cc.ops->start(&cc);
+    CHECK("ten packets", cc.cwnd_bytes == 10000);
+    cc.ops->on_ack(&cc, 0, 5000, true);
+    CHECK("slow start: by what was acknowledged", cc.cwnd_bytes == 15000);
+    cc.ops->on_ack(&cc, 0, 5000, false);
+    CHECK("not while the application is the limit", cc.cwnd_bytes == 15000);
+    cc.ops->on_loss(&cc, 0, 15000);
+    CHECK("half", cc.cwnd_bytes == 7500 && cc.ssthresh_bytes == 7500);
+    cc.ops->on_ack(&cc, 0, 1000, true);
+    for (int i = 0; i < 9; i++)
+        cc.ops->on_ack(&cc, 0, 1000, true);
+    CHECK("avoidance: a packet per window", cc.cwnd_bytes == 9500);
+    cc.ops->on_timeout(&cc, 0);
+    CHECK("one packet", cc.cwnd_bytes == 1000 && cc.ssthresh_bytes == 4750);
+    cc.ops->on_loss(&cc, 0, 1000);
+    CHECK("never below four", cc.cwnd_bytes == 4000);
+    cc.cwnd_bytes = 50000;
+    cc.ops->on_idle(&cc, 0);
+    CHECK("a pause halves it", cc.cwnd_bytes == 25000);
+    for (int i = 0; i < 9; i++)
+        cc.ops->on_idle(&cc, 0);
+    CHECK("down to the beginning", cc.cwnd_bytes == 10000);
+    cc.ssthresh_bytes = 1000000;
+    cc.ops->on_ack(&cc, 0, 1000000, true);
+    CHECK("never above the limit", cc.cwnd_bytes == 100000);
+}
+
+TESTS(TEST_ROW(serial_numbers_wrap), TEST_ROW(a_set_of_tsns_is_what_was_added),
+      TEST_ROW(differences_are_what_one_set_has_more), TEST_ROW(a_full_set_says_so_and_stays),
+      TEST_ROW(parked_chunks_are_found_by_what_they_wait_for),
+      TEST_ROW(parking_is_bounded_and_leaves_a_quarter_of_the_pool),
+      TEST_ROW(parking_survives_every_failing_allocation), TEST_ROW(rto_follows_the_rfc),
+      TEST_ROW(newreno_grows_and_shrinks))
