@@ -1,5 +1,7 @@
 /* sim --seed N        one connection, with a trace
+ * sim --seed N:A:B    behind NATs of kinds A and B, as --nats prints them
  * sim --seeds A-B     many; prints the seeds that fail
+ * sim --nats A-B      each behind every pair of kinds of NAT
  * sim --replay A-B    each twice, with another one between: the bytes must be the same */
 #include "tests/sim/sim.h"
 
@@ -9,10 +11,11 @@
 #include <string.h>
 
 #define FAILURES_SHOWN 10
+#define NAT_KINDS      (NAT_RULES * NAT_RULES)
 
 static int usage(void)
 {
-    fputs("usage: sim --seed N | --seeds A-B | --replay A-B\n", stderr);
+    fputs("usage: sim --seed N | --seeds A-B | --nats A-B | --replay A-B\n", stderr);
     return 2;
 }
 
@@ -24,10 +27,25 @@ static void print_result(uint64_t seed, const struct sim_result *r)
            r->datagrams, r->hash);
 }
 
-static int run_one(uint64_t seed)
+/* Kind k maps by rule k / 3 and filters by rule k % 3. */
+static struct punch_kind kind_of(unsigned k)
 {
-    struct sim_result r = sim_run(seed, true);
+    return (struct punch_kind){ k / NAT_RULES, k % NAT_RULES };
+}
 
+static int run_one(uint64_t seed, const char *kinds)
+{
+    struct punch_kind pair[2];
+    struct sim_result r;
+    unsigned a, b;
+
+    if (*kinds && (sscanf(kinds, ":%u:%u", &a, &b) != 2 || a >= NAT_KINDS || b >= NAT_KINDS))
+        return usage();
+    if (*kinds) {
+        pair[0] = kind_of(a);
+        pair[1] = kind_of(b);
+    }
+    r = *kinds ? sim_run_behind(seed, true, pair) : sim_run(seed, true);
     print_result(seed, &r);
     return r.fault != NULL;
 }
@@ -49,6 +67,31 @@ static int run_many(uint64_t first, uint64_t last)
     }
     printf("seeds %" PRIu64 " to %" PRIu64 ": %" PRIu64 " failed%s\n", first, last, failed,
            failed ? "; sim --seed N shows one" : "");
+    return failed > 0;
+}
+
+static int run_pair(uint64_t seed, unsigned a, unsigned b, unsigned *direct)
+{
+    const struct punch_kind kinds[] = { kind_of(a), kind_of(b) };
+    struct sim_result r = sim_run_behind(seed, false, kinds);
+
+    *direct += r.open_at > 0;
+    if (!r.fault)
+        return 0;
+    printf("kinds %u and %u, ", a, b);
+    print_result(seed, &r);
+    return 1;
+}
+
+static int run_nats(uint64_t first, uint64_t last)
+{
+    unsigned direct = 0;
+    int failed = 0;
+
+    for (uint64_t seed = first; seed <= last && failed < FAILURES_SHOWN; seed++)
+        for (unsigned i = 0; i < NAT_KINDS * NAT_KINDS; i++)
+            failed += run_pair(seed, i / NAT_KINDS, i % NAT_KINDS, &direct);
+    printf("%u connected directly, %d failed\n", direct, failed);
     return failed > 0;
 }
 
@@ -77,14 +120,16 @@ int main(int argc, char **argv)
     if (argc != 3)
         return usage();
     first = last = strtoull(argv[2], &end, 10);
+    if (end != argv[2] && strcmp(argv[1], "--seed") == 0)
+        return run_one(first, end);
     if (*end == '-')
         last = strtoull(end + 1, &end, 10);
     if (*end || end == argv[2] || last < first)
         return usage();
-    if (strcmp(argv[1], "--seed") == 0)
-        return run_one(first);
     if (strcmp(argv[1], "--seeds") == 0)
         return run_many(first, last);
+    if (strcmp(argv[1], "--nats") == 0)
+        return run_nats(first, last);
     if (strcmp(argv[1], "--replay") == 0)
         return run_twice(first, last);
     return usage();

@@ -10,6 +10,7 @@
 #define HAWSER_TESTS_SIM_SIM_H
 
 #include "core/base/usec.h"
+#include "tests/sim/punch.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,5 +24,9 @@ struct sim_result {
 
 /* is_traced: prints what happens to stdout. */
 struct sim_result sim_run(uint64_t seed, bool is_traced);
+
+/* The same behind NATs of these kinds. Where no hole can be punched, both sessions must end without
+ * having been open. */
+struct sim_result sim_run_behind(uint64_t seed, bool is_traced, const struct punch_kind kinds[2]);
 
 #endif
