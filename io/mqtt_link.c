@@ -5,6 +5,8 @@
  * it: what was not acknowledged is published again by us, if its time is not over. */
 #include "io/mqtt_link.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -152,6 +154,15 @@ static short events_wanted(const struct mqtt_conn *c)
     return !is_handshaking(c) && mosquitto_want_write(c->m) ? POLLIN | POLLOUT : POLLIN;
 }
 
+/* Acknowledge at once what is about to be read: a broker that leaves Nagle's algorithm on would
+ * otherwise hold an answer for the 40 ms of a delayed ACK. Linux forgets it, so each time anew. */
+static void acknowledge_now(const struct mqtt_conn *c)
+{
+    int on = 1;
+
+    (void)setsockopt(mosquitto_socket(c->m), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
 static void on_socket(struct mqtt_conn *c, short revents)
 {
     int error = 0;
@@ -165,6 +176,7 @@ static void on_socket(struct mqtt_conn *c, short revents)
     }
     if (revents & POLLOUT)
         c->is_tcp_up = true;
+    acknowledge_now(c);
     /* Reading is also what drives the TLS handshake. */
     if (!mosquitto_loop_read(c->m, 1) && mosquitto_socket(c->m) >= 0 && mosquitto_want_write(c->m))
         mosquitto_loop_write(c->m, 1);

@@ -111,6 +111,7 @@ int broker_write_conf(const struct broker *b)
             "plugin %s\n"
             "plugin_opt_audience %s\n"
             "persistence false\n"
+            "set_tcp_nodelay true\n"
             "log_dest stderr\n"
             "connection_messages false\n"
             "max_packet_size 65536\n"
