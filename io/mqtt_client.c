@@ -93,7 +93,8 @@ static void on_disconnect(struct mosquitto *m, void *ctx, int reason,
     (void)m;
     (void)props;
     c->is_dropped = reason == MOSQ_ERR_CONN_LOST;
-    if (reason == MQTT_RC_SESSION_TAKEN_OVER)
+    /* mosquitto says nothing at a takeover, but hawser's plugin does: by kicking the older one. */
+    if (reason == MQTT_RC_SESSION_TAKEN_OVER || reason == MQTT_RC_ADMINISTRATIVE_ACTION)
         mqtt_client_note_over(c, SIGNALING_REPLACED, "another connection with this key took over");
     else if (reason >= MQTT_RC_UNSPECIFIED)
         mqtt_client_note_over(c, SIGNALING_DOWN, "the broker ends the connection: %s",

@@ -181,7 +181,6 @@ void link_add_candidates(struct link *l, const json_t *body)
 json_t *link_describe(struct link *l)
 {
     struct session_description d;
-    char *text = NULL;
     json_t *session, *body;
 
     session_get_local(l->session, &d);
@@ -190,10 +189,8 @@ json_t *link_describe(struct link *l)
         signals_add_candidate(l, &d.candidates[i]);
     if (d.candidate_count > LINK_DESCRIBED_MAX)
         d.candidate_count = LINK_DESCRIBED_MAX;
-    if (session_description_encode(&d, &text))
+    if (session_description_to_json(&d, &session))
         return NULL;
-    session = json_loads(text, 0, NULL);
-    free(text);
     body = json_object();
     if (json_object_set_new(body, "session", session) == 0)
         return body;
@@ -204,13 +201,8 @@ json_t *link_describe(struct link *l)
 int link_set_remote(struct link *l, const json_t *body)
 {
     struct session_description d;
-    char *text = json_dumps(json_object_get(body, "session"), JSON_COMPACT);
-    int err;
+    int err = session_description_from_json(&d, json_object_get(body, "session"));
 
-    if (!text)
-        return ERR_INVALID;
-    err = session_description_decode(&d, text, strlen(text));
-    free(text);
     return err ? err : session_set_remote(l->session, io_now(), &d);
 }
 

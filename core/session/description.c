@@ -2,10 +2,10 @@
  *
  *     {"ufrag":"…","pwd":"…","fingerprint":"sha-256 AB:CD:…","setup":"actpass|active|passive",
  *      "candidates":["candidate:1 1 udp …",…],"options":["trickle","hawser1"]} */
-#include <jansson.h>
 #include <stdio.h>
 
 #include "core/session/session.h"
+#include "core/token/claims.h"
 
 #define OPTION_TRICKLE "trickle" /* RFC 8839 §5.7 */
 #define OPTION_HAWSER  "hawser1"
@@ -82,23 +82,32 @@ static json_t *options_encode(const struct session_description *d)
     return NULL;
 }
 
-int session_description_encode(const struct session_description *d, char **json)
+int session_description_to_json(const struct session_description *d, json_t **out)
 {
     char fingerprint[FINGERPRINT_TEXT];
-    json_t *candidates = candidates_encode(d), *options = options_encode(d), *root = NULL;
+    json_t *candidates = candidates_encode(d), *options = options_encode(d);
 
     fingerprint_encode(d->fingerprint, fingerprint);
-    *json = NULL;
+    *out = NULL;
     if (candidates && options)
-        root = json_pack("{s:s, s:s, s:s, s:s, s:O, s:O}", "ufrag", d->ufrag, "pwd", d->pwd,
+        *out = json_pack("{s:s, s:s, s:s, s:s, s:O, s:O}", "ufrag", d->ufrag, "pwd", d->pwd,
                          "fingerprint", fingerprint, "setup", setups[d->setup], "candidates",
                          candidates, "options", options);
-    if (root)
-        *json = json_dumps(root, JSON_COMPACT);
-    json_decref(root);
     json_decref(candidates);
     json_decref(options);
-    return *json ? ERR_OK : ERR_NOMEM;
+    return *out ? ERR_OK : ERR_NOMEM;
+}
+
+int session_description_encode(const struct session_description *d, char **json)
+{
+    json_t *object;
+    int err = session_description_to_json(d, &object);
+
+    *json = NULL;
+    if (!err)
+        err = claims_encode(object, json);
+    json_decref(object);
+    return err;
 }
 
 static bool string_decode(char *out, size_t cap, const char *text)
@@ -161,23 +170,34 @@ static bool options_decode(struct session_description *out, const json_t *list)
     return true;
 }
 
-int session_description_decode(struct session_description *out, const char *json, size_t len)
+int session_description_from_json(struct session_description *out, const json_t *json)
 {
     const char *ufrag, *pwd, *fingerprint, *setup;
-    json_t *candidates, *options = NULL,
-                        *root = json_loadb(json, len, JSON_REJECT_DUPLICATES, NULL);
-    bool ok = false;
+    json_t *candidates, *options = NULL;
+    bool ok;
 
     memset(out, 0, sizeof *out);
-    if (!json_unpack(root, "{s:s, s:s, s:s, s:s, s:o, s?o}", "ufrag", &ufrag, "pwd", &pwd,
-                     "fingerprint", &fingerprint, "setup", &setup, "candidates", &candidates,
-                     "options", &options))
-        ok = json_is_array(candidates) && (!options || json_is_array(options)) &&
-             string_decode(out->ufrag, sizeof out->ufrag, ufrag) &&
-             string_decode(out->pwd, sizeof out->pwd, pwd) &&
-             fingerprint_decode(out->fingerprint, fingerprint) &&
-             setup_decode(&out->setup, setup) && candidates_decode(out, candidates) &&
-             options_decode(out, options);
-    json_decref(root);
+    /* json_unpack() reads only, though its face does not say so. */
+    if (json_unpack((json_t *)(uintptr_t)json, "{s:s, s:s, s:s, s:s, s:o, s?o}", "ufrag", &ufrag,
+                    "pwd", &pwd, "fingerprint", &fingerprint, "setup", &setup, "candidates",
+                    &candidates, "options", &options))
+        return ERR_INVALID;
+    ok = json_is_array(candidates) && (!options || json_is_array(options)) &&
+         string_decode(out->ufrag, sizeof out->ufrag, ufrag) &&
+         string_decode(out->pwd, sizeof out->pwd, pwd) &&
+         fingerprint_decode(out->fingerprint, fingerprint) && setup_decode(&out->setup, setup) &&
+         candidates_decode(out, candidates) && options_decode(out, options);
     return ok ? ERR_OK : ERR_INVALID;
+}
+
+int session_description_decode(struct session_description *out, const char *json, size_t len)
+{
+    json_t *object;
+    int err = claims_decode(&object, bytes_of(json, len));
+
+    if (err)
+        return err;
+    err = session_description_from_json(out, object);
+    json_decref(object);
+    return err;
 }

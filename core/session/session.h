@@ -11,6 +11,8 @@
 #ifndef HAWSER_SESSION_H
 #define HAWSER_SESSION_H
 
+#include <jansson.h>
+
 #include "core/channel/channel.h"
 #include "core/dtls/dtls.h"
 #include "core/ice/ice.h"
@@ -43,11 +45,15 @@ struct session_description {
     struct ice_candidate candidates[ICE_CANDIDATES_MAX];
 };
 
-/* Writes the JSON object of docs/protocol.md §4, NUL-terminated and malloc'd. ERR_NOMEM. */
-int session_description_encode(const struct session_description *d, char **json);
+/* The JSON object of docs/protocol.md §4, the caller's to json_decref(). ERR_NOMEM. */
+int session_description_to_json(const struct session_description *d, json_t **out);
 
 /* Candidates that are not for us are left out; anything else that is wrong is ERR_INVALID, and
  * *out is then undefined. */
+int session_description_from_json(struct session_description *out, const json_t *json);
+
+/* The same as text: NUL-terminated and malloc'd; of any origin. */
+int session_description_encode(const struct session_description *d, char **json);
 int session_description_decode(struct session_description *out, const char *json, size_t len);
 
 enum session_event_type {
