@@ -17,8 +17,8 @@ void figures_init(struct figures *f, int handle)
     *f = (struct figures){ .handle = handle,
                            .began_at = now,
                            .drawn_at = now,
-                           .draw_at = now + PLAIN_US,
                            .is_live = !say_is_json() && isatty(STDERR_FILENO) };
+    f->draw_at = now + (f->is_live ? LIVE_US : PLAIN_US);
 }
 
 void figures_ping(struct figures *f, usec round_trip)
@@ -44,7 +44,8 @@ static void format_stream(char *text, const char *name, const struct receiver *r
     double mbit = (double)(bytes - *then) * 8 / (double)span;
 
     *then = bytes;
-    snprintf(text, PART_MAX, "%s %llu, %.2f Mbit/s", name, atomic_load(&r->units), mbit);
+    snprintf(text, PART_MAX, "%s %llu %s, %.2f Mbit/s", name, atomic_load(&r->units),
+             r->media == RECORD_AUDIO ? "packets" : "frames", mbit);
 }
 
 static void format_file(struct figures *f, char *text, usec span)
@@ -77,6 +78,7 @@ void figures_show(struct figures *f, usec now)
     usec span = now - f->drawn_at;
     struct hawser_session_info info = { .path = HAWSER_PATH_NONE };
     char video[PART_MAX], audio[PART_MAX], file[PART_MAX] = "";
+    char line[4 * PART_MAX];
 
     if (now < f->draw_at)
         return;
@@ -91,10 +93,13 @@ void figures_show(struct figures *f, usec now)
     format_stream(audio, "audio", f->audio, &f->audio_then, span);
     if (f->fetch)
         format_file(f, file, span);
-    fprintf(stderr, "%s%5.1f s  %s | %s | %s%s | ping %.2f ms%s", f->is_live ? "\r\033[K" : "",
-            (double)(now - f->began_at) / (double)SECOND, client_path_name(info.path), video, audio,
-            file, ms(f->pings.last), f->is_live ? "" : "\n");
-    fflush(stderr);
+    snprintf(line, sizeof line, "%5.1f s  %s | %s | %s%s | ping %.2f ms",
+             (double)(now - f->began_at) / (double)SECOND, client_path_name(info.path), video,
+             audio, file, ms(f->pings.last));
+    if (f->is_live)
+        progress_draw(line);
+    else
+        say_aside("%s", line);
 }
 
 static json_t *stream_json(const struct receiver *r)
@@ -163,7 +168,7 @@ void figures_summary(struct figures *f, const json_t *device)
     char text[200];
 
     if (f->is_live)
-        fputs("\r\033[K", stderr);
+        progress_clear();
     if (say_is_json()) {
         summary_json(f, device);
         return;

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "apps/common/clock.h"
@@ -73,8 +74,7 @@ void progress_show(struct progress *p, uint64_t done)
     if (p->is_silent || (p->is_drawn && now - p->drawn_at < DRAW_US))
         return;
     progress_format(p, done, now, line, sizeof line);
-    fprintf(stderr, "\r\033[K%s", line);
-    fflush(stderr);
+    progress_draw(line);
     p->drawn_at = now;
     p->is_drawn = true;
 }
@@ -82,5 +82,23 @@ void progress_show(struct progress *p, uint64_t done)
 void progress_end(struct progress *p)
 {
     if (p->is_drawn)
-        fputs("\r\033[K", stderr);
+        progress_clear();
+}
+
+/* A line that wraps could not be taken back by a carriage return. */
+void progress_draw(const char *line)
+{
+    struct winsize size = { .ws_col = 0 };
+    int columns = LINE_MAX;
+
+    if (!ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col > 1)
+        columns = size.ws_col - 1;
+    fprintf(stderr, "\r\033[K%.*s", columns, line);
+    fflush(stderr);
+}
+
+void progress_clear(void)
+{
+    fputs("\r\033[K", stderr);
+    fflush(stderr);
 }

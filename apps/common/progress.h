@@ -24,6 +24,10 @@ void progress_show(struct progress *p, uint64_t done);
 /* Clears the line. */
 void progress_end(struct progress *p);
 
+/* One line in place of the one before on stderr, a terminal, cut to its width. */
+void progress_draw(const char *line);
+void progress_clear(void);
+
 /* "17.3 MiB". */
 void progress_format_bytes(double bytes, char *text, size_t cap);
 
