@@ -21,7 +21,6 @@ static enum verdict queue_answer(struct ice *a, uint8_t base, const struct addr 
 static void encode_answer(const struct ice *a, const struct ice_answer *answer, struct wr *w)
 {
     struct stun_msg request = { .unknown_count = answer->unknown_count };
-    struct addr mapped = ice_without_scope(&answer->to);
 
     memcpy(request.unknown, answer->unknown, sizeof request.unknown);
     stun_encode_header(w, answer->error_code ? STUN_ERROR : STUN_SUCCESS, STUN_BINDING,
@@ -31,7 +30,7 @@ static void encode_answer(const struct ice *a, const struct ice_answer *answer, 
     else if (answer->error_code == UNKNOWN_ATTRIBUTE)
         stun_add_error(w, UNKNOWN_ATTRIBUTE, "Unknown Attribute");
     else
-        stun_add_xor_mapped(w, &mapped);
+        stun_add_xor_mapped(w, &answer->to);
     if (answer->error_code == UNKNOWN_ATTRIBUTE)
         stun_add_unknown(w, &request);
     stun_add_integrity(w, bytes_of_string(a->pwd));
@@ -57,14 +56,6 @@ bool ice_answers_poll(struct ice *a, struct out *out)
     return w.ok;
 }
 
-static void switch_role(struct ice *a)
-{
-    a->is_controlling = !a->is_controlling; /* pair priorities follow by themselves */
-    for (uint8_t i = 0; i < a->pair_count; i++)
-        if (i != a->selected)
-            a->pairs[i].flags &= (uint8_t)~ICE_PAIR_NOMINATED;
-}
-
 /* RFC 8445 §7.3.1.1: false if the peer is the one to give way. */
 static bool resolve_conflict(struct ice *a, const struct stun_msg *m)
 {
@@ -76,7 +67,7 @@ static bool resolve_conflict(struct ice *a, const struct stun_msg *m)
         return true;
     if (both_controlling == ours_is_larger)
         return false;
-    switch_role(a);
+    a->is_controlling = !a->is_controlling; /* pair priorities follow by themselves */
     return true;
 }
 
@@ -217,7 +208,7 @@ static void on_check_error(struct ice *a, struct ice_pair *p, uint8_t age, const
 {
     if (m->error_code == ROLE_CONFLICT) {
         if (a->is_controlling == (p->said_controlling >> age & 1)) {
-            switch_role(a);
+            a->is_controlling = !a->is_controlling;
             a->tie_breaker = rng_u64(a->rng);
         }
         if (p->state != ICE_PAIR_SUCCEEDED) {

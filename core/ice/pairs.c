@@ -124,7 +124,6 @@ int ice_add_remote(struct ice *a, usec now, const struct ice_candidate *c)
     if (known != ICE_NONE) { /* learned from a check before it was signalled, RFC 8838 §11.4 */
         a->remotes[known].type = (uint8_t)c->type;
         a->remotes[known].priority = c->priority;
-        ice_select(a, now);
     } else if (ice_add_remote_entry(a, &c->addr, c->type, c->priority) == ICE_NONE) {
         return ERR_LIMIT;
     }

@@ -68,13 +68,11 @@ static void read_addr(struct rd *body, struct addr *out, const uint8_t mask[16])
 static void read_mapped(struct rd *body, struct stun_msg *m)
 {
     static const uint8_t none[16];
-    struct addr mapped = { 0 };
 
-    read_addr(body, &mapped, none);
-    if (!(m->has & STUN_HAS_XOR_MAPPED))
-        m->mapped = mapped;
+    read_addr(body, &m->mapped, none);
 }
 
+/* Counts as MAPPED-ADDRESS too, so that one which follows is a second of its kind. */
 static void read_xor_mapped(struct rd *body, struct stun_msg *m)
 {
     read_addr(body, &m->mapped, m->whole.data + 4); /* cookie and id lie behind each other */
@@ -184,7 +182,7 @@ enum verdict stun_decode(struct stun_msg *m, struct bytes dgram)
     *m = (struct stun_msg){ .whole = dgram };
     if (!r.ok || type >> 14 != 0 || cookie != STUN_MAGIC_COOKIE)
         return VERDICT_FOREIGN;
-    if (len != rd_left(&r) || len % 4 != 0)
+    if (len != rd_left(&r)) /* that it is of whole words, the padding sees to */
         return VERDICT_MALFORMED;
     read_type(type, m);
     memcpy(m->id.bytes, id.data, sizeof m->id.bytes);

@@ -56,12 +56,16 @@ struct bytes peer_request(struct peer *p, enum flaw flaw, uint8_t raw[700])
     char username[64];
 
     stun_id_init(&id, &p->rng);
-    snprintf(username, sizeof username, "%s:%s", flaw == WRONG_UFRAG ? "other" : ice_ufrag(p->ice),
+    snprintf(username, sizeof username, "%s%s:%s",
+             flaw == WRONG_UFRAG ? "other" : ice_ufrag(p->ice), flaw == LONGER_UFRAG ? "x" : "",
              PEER_UFRAG);
     stun_encode_header(&w, STUN_REQUEST, flaw == OTHER_METHOD ? 3 : STUN_BINDING, &id);
     if (flaw != NO_USERNAME)
         stun_add_bytes(&w, STUN_ATTR_USERNAME, bytes_of_string(username));
-    stun_add_u64(&w, STUN_ATTR_ICE_CONTROLLED, 7);
+    stun_add_u64(&w, p->is_controlling ? STUN_ATTR_ICE_CONTROLLING : STUN_ATTR_ICE_CONTROLLED,
+                 p->tie_breaker);
+    if (p->nominates)
+        stun_add_bytes(&w, STUN_ATTR_USE_CANDIDATE, bytes_of(NULL, 0));
     if (flaw != NO_PRIORITY)
         stun_add_u32(&w, STUN_ATTR_PRIORITY, 1000);
     if (flaw == UNKNOWN_REQUIRED)
@@ -87,4 +91,52 @@ struct bytes peer_answer(struct peer *p, const struct stun_id *id, const char *k
     stun_add_integrity(&w, bytes_of_string(key));
     stun_add_fingerprint(&w);
     return wr_written(&w);
+}
+
+bool peer_next_check(struct peer *p, struct stun_msg *m)
+{
+    bool found = false;
+
+    while (ice_poll_output(p->ice, &p->out)) {
+        struct stun_msg read;
+
+        if (stun_decode(&read, out_datagram(&p->out, 0)) != VERDICT_TAKEN)
+            abort();
+        if (read.class == STUN_REQUEST && addr_equal(&p->out.to, &p->from)) {
+            *m = read;
+            found = true;
+        }
+    }
+    return found;
+}
+
+bool peer_ask(struct peer *p, usec now)
+{
+    struct stun_msg m;
+    uint8_t raw[700];
+
+    if (ice_input(p->ice, now, &p->host, &p->from, peer_request(p, NO_FLAW, raw)) != VERDICT_TAKEN)
+        abort();
+    return peer_next_check(p, &m);
+}
+
+size_t peer_run(struct peer *p, usec *now, usec until, bool answering, usec *at, size_t cap)
+{
+    size_t checks = 0;
+    struct stun_msg m;
+    uint8_t raw[200];
+
+    while (ice_next_timeout(p->ice) <= until) {
+        *now = usec_max(*now, ice_next_timeout(p->ice));
+        ice_tick(p->ice, *now);
+        if (!peer_next_check(p, &m))
+            continue;
+        if (at && checks < cap)
+            at[checks] = *now;
+        checks++;
+        if (answering)
+            ice_input(p->ice, *now, &p->host, &p->from, peer_answer(p, &m.id, PEER_PWD, 0, raw));
+    }
+    *now = until;
+    return checks;
 }

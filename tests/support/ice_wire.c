@@ -46,8 +46,8 @@ void wire_deinit(struct wire *w)
 
 static bool is_cut(const struct wire *w, const struct addr *from, const struct addr *to)
 {
-    return w->is_cut || (w->cut_host.family != ADDR_NONE &&
-                         (addr_equal(&w->cut_host, from) || addr_equal(&w->cut_host, to)));
+    return w->is_cut || addr_equal(&w->cut_host, from) || addr_equal(&w->cut_host, to) ||
+           addr_equal(&w->cut_from, from);
 }
 
 static void put_packet(struct wire *w, int lan, const struct addr *from, const struct addr *to,

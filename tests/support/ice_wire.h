@@ -44,6 +44,7 @@ struct wire {
     uint32_t loss_ppm;
     bool is_cut;          /* nothing arrives any more */
     struct addr cut_host; /* nothing to or from this address arrives */
+    struct addr cut_from; /* nothing from this address arrives */
     uint64_t seed;
     struct rng rng;
     struct wire_node node[2];

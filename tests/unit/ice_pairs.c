@@ -214,9 +214,135 @@ TEST(beyond_the_burst_checks_keep_the_pace)
     ice_free(p.ice);
 }
 
+TEST(a_triggered_check_goes_before_better_ones)
+{
+    struct peer p;
+
+    peer_init(&p, &controlling);
+    peer_describe(&p, PEER_NOW);
+    for (uint16_t i = 1; i <= 14; i++) {
+        struct ice_candidate c = peer_candidate("203.0.113.9:9", 1000u - i);
+
+        c.addr.port = i;
+        ice_add_remote(p.ice, PEER_NOW, &c);
+    }
+    p.from = peer_addr("203.0.113.9:14");
+    CHECK("no allowance left", !peer_ask(&p, PEER_NOW));
+    ice_tick(p.ice, PEER_NOW + 50 * MILLISECOND);
+    CHECK("the next one is it", ice_poll_output(p.ice, &p.out) && addr_equal(&p.out.to, &p.from));
+    ice_free(p.ice);
+}
+
+TEST(link_local_pairs_with_link_local_only)
+{
+    static const struct {
+        const char *claim, *host, *remote;
+        size_t pairs;
+    } rows[] = {
+        { "both", "[fe80::1%2]:4000", "[fe80::2]:5000", 1 },
+        { "ours alone", "[fe80::1%2]:4000", "[2001:db8::2]:5000", 0 },
+        { "theirs alone", "[2001:db8::1]:4000", "[fe80::2]:5000", 0 },
+        { "neither", "[2001:db8::1]:4000", "[fd00::2]:5000", 1 },
+        { "IPv4 is not so strict", "10.0.0.1:4000", "169.254.1.1:5000", 2 },
+        { "loopback with loopback", "127.0.0.1:4000", "127.0.0.1:5000", 1 },
+        { "loopback with another", "127.0.0.1:4000", "10.0.0.2:5000", 1 },
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) { /* beside the peer's first host, IPv4 */
+        struct peer p;
+        struct addr host = peer_addr(rows[i].host);
+        struct ice_candidate c = peer_candidate(rows[i].remote, 1000);
+
+        peer_init(&p, &controlling);
+        ice_add_host(p.ice, PEER_NOW, &host, 1);
+        ice_add_remote(p.ice, PEER_NOW, &c);
+        CHECK(rows[i].claim, p.ice->pair_count == rows[i].pairs);
+        ice_free(p.ice);
+    }
+}
+
+TEST(stun_servers_are_asked_where_they_can_be_reached)
+{
+    static const struct {
+        const char *claim, *host, *server;
+        size_t asked; /* beside the first host, which asks every public IPv4 server */
+    } rows[] = {
+        { "another IPv4 host", "10.0.0.1:1", "198.51.100.1:3478", 2 },
+        { "loopback does not reach out", "127.0.0.1:1", "198.51.100.1:3478", 1 },
+        { "only loopback reaches loopback", "127.0.0.1:1", "127.0.0.1:3478", 1 },
+        { "another family", "[2001:db8::1]:1", "198.51.100.1:3478", 1 },
+        { "its own family", "[2001:db8::1]:1", "[2001:db8::9]:3478", 1 },
+        { "not from link-local", "[fe80::1%1]:1", "[2001:db8::9]:3478", 0 },
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct peer p;
+        struct addr host = peer_addr(rows[i].host), server = peer_addr(rows[i].server);
+        size_t asked = 0;
+
+        peer_init(&p, &controlling);
+        ice_add_host(p.ice, PEER_NOW, &host, 1);
+        CHECK(rows[i].claim, ice_add_stun_server(p.ice, PEER_NOW, &server) == ERR_OK);
+        while (ice_poll_output(p.ice, &p.out))
+            asked++;
+        CHECK(rows[i].claim, asked == rows[i].asked);
+        ice_free(p.ice);
+    }
+}
+
+TEST(only_the_server_that_was_asked_may_answer)
+{
+    struct peer p;
+    struct addr server = peer_addr("198.51.100.1:3478"), other = peer_addr("198.51.100.2:3478");
+    struct stun_msg m = { 0 };
+    struct stun_id guess;
+    uint8_t raw[200];
+
+    peer_init(&p, &controlling);
+    ice_add_stun_server(p.ice, PEER_NOW, &server);
+    CHECK("asked", ice_poll_output(p.ice, &p.out));
+    stun_decode(&m, out_datagram(&p.out, 0));
+    guess = m.id;
+    guess.bytes[11] ^= 1;
+    CHECK("another id", ice_input(p.ice, PEER_NOW, &p.host, &server,
+                                  peer_answer(&p, &guess, "", 0, raw)) == VERDICT_UNEXPECTED);
+    CHECK("from another", ice_input(p.ice, PEER_NOW, &p.host, &other,
+                                    peer_answer(&p, &m.id, "", 0, raw)) == VERDICT_UNEXPECTED);
+    CHECK("the true one", ice_input(p.ice, PEER_NOW, &p.host, &server,
+                                    peer_answer(&p, &m.id, "", 0, raw)) == VERDICT_TAKEN);
+    CHECK("once", ice_input(p.ice, PEER_NOW, &p.host, &server,
+                            peer_answer(&p, &m.id, "", 0, raw)) == VERDICT_UNEXPECTED);
+    ice_free(p.ice);
+}
+
+TEST(a_host_added_later_is_a_new_gathering)
+{
+    struct peer p;
+    struct addr later = peer_addr("10.0.0.1:4000");
+    struct ice_candidate added;
+    struct ice_event ev;
+
+    peer_init(&p, &controlling);
+    next_candidate(&p);
+    CHECK("not before the end is said", !ice_poll_event(p.ice, &ev));
+    ice_end_local(p.ice, PEER_NOW);
+    CHECK("gathered", ice_poll_event(p.ice, &ev) && ev.type == ICE_EVENT_GATHERED);
+    ice_add_host(p.ice, PEER_NOW, &later, 1);
+    added = next_candidate(&p);
+    CHECK("the new one", addr_equal(&added.addr, &later));
+    CHECK("gathered again", ice_poll_event(p.ice, &ev) && ev.type == ICE_EVENT_GATHERED);
+    CHECK("once", !ice_poll_event(p.ice, &ev));
+    ice_free(p.ice);
+}
+
 TESTS(TEST_ROW(candidate_priorities_follow_the_formula),
       TEST_ROW(pair_priorities_are_the_same_on_both_sides),
       TEST_ROW(foundations_tell_addresses_apart_not_ports),
       TEST_ROW(reflexive_candidates_by_what_servers_say),
       TEST_ROW(a_learned_candidate_becomes_the_signalled_one), TEST_ROW(the_worst_pairs_give_way),
-      TEST_ROW(beyond_the_burst_checks_keep_the_pace))
+      TEST_ROW(beyond_the_burst_checks_keep_the_pace),
+      TEST_ROW(a_triggered_check_goes_before_better_ones),
+      TEST_ROW(link_local_pairs_with_link_local_only),
+      TEST_ROW(stun_servers_are_asked_where_they_can_be_reached),
+      TEST_ROW(only_the_server_that_was_asked_may_answer),
+      TEST_ROW(a_host_added_later_is_a_new_gathering))

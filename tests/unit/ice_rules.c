@@ -16,6 +16,7 @@ static const struct {
     { "wrong password", WRONG_PASSWORD, VERDICT_FORGED, -1 },
     { "no user name", NO_USERNAME, VERDICT_FORGED, -1 },
     { "another fragment", WRONG_UFRAG, VERDICT_FORGED, -1 },
+    { "our fragment and more", LONGER_UFRAG, VERDICT_FORGED, -1 },
     { "no integrity", NO_INTEGRITY, VERDICT_FORGED, -1 },
     { "no priority", NO_PRIORITY, VERDICT_MALFORMED, -1 },
     { "no fingerprint", NO_FINGERPRINT, VERDICT_MALFORMED, -1 },
@@ -121,10 +122,12 @@ TEST(an_error_fails_the_pair_and_487_changes_the_role)
     struct peer p;
     struct stun_id id;
     struct stun_msg m;
+    uint64_t tie_breaker;
     uint8_t raw[200];
 
     peer_init_asked(&p);
     id = next_check(&p);
+    tie_breaker = p.ice->tie_breaker;
     CHECK("taken", ice_input(p.ice, PEER_NOW, &p.host, &p.from,
                              peer_answer(&p, &id, PEER_PWD, 487, raw)) == VERDICT_TAKEN);
     CHECK("the other role", !ice_is_controlling(p.ice));
@@ -132,9 +135,12 @@ TEST(an_error_fails_the_pair_and_487_changes_the_role)
     stun_decode(&m, out_datagram(&p.out, 0));
     CHECK("as controlled", m.has & STUN_HAS_CONTROLLED && !(m.has & STUN_HAS_USE_CANDIDATE));
     CHECK("with another id", !stun_id_equal(&m.id, &id));
+    CHECK("and another tie-breaker", m.tie_breaker != tie_breaker);
     CHECK("taken", ice_input(p.ice, PEER_NOW, &p.host, &p.from,
                              peer_answer(&p, &m.id, PEER_PWD, 400, raw)) == VERDICT_TAKEN);
     CHECK("given up", ice_all_pairs_failed(p.ice) && !ice_poll_output(p.ice, &p.out));
+    p.is_controlling = true;
+    CHECK("until the peer asks", peer_ask(&p, PEER_NOW + SECOND));
     ice_free(p.ice);
 }
 
@@ -165,6 +171,78 @@ TEST(a_dead_stun_server_is_given_up)
     ice_free(p.ice);
 }
 
+/* RFC 8445 §7.3.1.1. */
+TEST(role_conflicts_by_tie_breaker)
+{
+    static const struct {
+        const char *claim;
+        bool we_control, they_control;
+        uint64_t theirs;
+        uint16_t answer;
+        bool we_control_then;
+    } list[] = {
+        { "controlling against a smaller one", true, true, 0, 487, true },
+        { "controlling against a larger one", true, true, UINT64_MAX, 0, false },
+        { "controlled against a smaller one", false, false, 0, 0, true },
+        { "controlled against a larger one", false, false, UINT64_MAX, 487, false },
+        { "no conflict", true, false, UINT64_MAX, 0, true },
+        { "no conflict the other way", false, true, 0, 0, false },
+    };
+
+    for (size_t i = 0; i < COUNT(list); i++) {
+        struct ice_config cfg = { .controlling = list[i].we_control };
+        struct peer p;
+        struct stun_msg m = { 0 };
+        uint8_t raw[700];
+
+        peer_init(&p, &cfg);
+        p.is_controlling = list[i].they_control;
+        p.tie_breaker = list[i].theirs;
+        ice_input(p.ice, PEER_NOW, &p.host, &p.from, peer_request(&p, NO_FLAW, raw));
+        CHECK(list[i].claim, ice_poll_output(p.ice, &p.out));
+        stun_decode(&m, out_datagram(&p.out, 0));
+        CHECK(list[i].claim, m.error_code == list[i].answer);
+        CHECK(list[i].claim, ice_is_controlling(p.ice) == list[i].we_control_then);
+        ice_free(p.ice);
+    }
+}
+
+TEST(a_check_of_the_peer_is_met_with_one_at_once)
+{
+    struct peer p;
+
+    peer_init_asked(&p);
+    next_check(&p);
+    CHECK("asked again though the first is under way", peer_ask(&p, PEER_NOW + 10 * MILLISECOND));
+    ice_free(p.ice);
+}
+
+TEST(only_a_check_that_nominated_nominates)
+{
+    struct ice_config cfg = { .controlling = false };
+    struct ice_candidate c = peer_candidate("192.168.1.2:5000", 1000);
+    struct peer p;
+    struct stun_msg first, second;
+    struct ice_path path;
+    uint8_t raw[700], answer[200];
+
+    peer_init(&p, &cfg);
+    peer_describe(&p, PEER_NOW);
+    ice_add_remote(p.ice, PEER_NOW, &c);
+    CHECK("asked as controlled", peer_next_check(&p, &first) && first.has & STUN_HAS_CONTROLLED);
+    ice_input(p.ice, PEER_NOW, &p.host, &p.from, peer_request(&p, NO_FLAW, raw));
+    CHECK("now controlling", ice_is_controlling(p.ice));
+    CHECK("asked as controlling",
+          peer_next_check(&p, &second) && second.has & STUN_HAS_USE_CANDIDATE);
+    ice_input(p.ice, PEER_NOW, &p.host, &p.from, peer_answer(&p, &first.id, PEER_PWD, 0, answer));
+    CHECK("the first answer selects nothing", !ice_selected(p.ice, &path));
+    ice_input(p.ice, PEER_NOW, &p.host, &p.from, peer_answer(&p, &second.id, PEER_PWD, 0, answer));
+    CHECK("the second does", ice_selected(p.ice, &path));
+    ice_free(p.ice);
+}
+
 TESTS(TEST_ROW(requests_by_flaw), TEST_ROW(requests_by_place), TEST_ROW(answers_by_flaw),
       TEST_ROW(an_error_fails_the_pair_and_487_changes_the_role),
-      TEST_ROW(a_dead_stun_server_is_given_up))
+      TEST_ROW(a_dead_stun_server_is_given_up), TEST_ROW(role_conflicts_by_tie_breaker),
+      TEST_ROW(a_check_of_the_peer_is_met_with_one_at_once),
+      TEST_ROW(only_a_check_that_nominated_nominates))

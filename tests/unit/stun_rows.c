@@ -58,6 +58,9 @@ static const struct {
       "0001002c" COOKIE_AND_ID "00080014 " TWENTY_ZEROES
       "001c0010 00000000 00000000 00000000 00000000",
       VERDICT_TAKEN, STUN_HAS_INTEGRITY | STUN_HAS_SHA256 },
+    { "behind SHA-256 nothing counts either",
+      "0001001c" COOKIE_AND_ID "001c0010 00000000 00000000 00000000 00000000 00240004 6e0001ff",
+      VERDICT_TAKEN, STUN_HAS_SHA256 },
     { "wrong fingerprint", "00010008" COOKIE_AND_ID "80280004 00000000", VERDICT_MALFORMED, 0 },
 };
 
@@ -160,6 +163,20 @@ TEST(what_is_written_is_read_back)
     }
 }
 
+TEST(a_fingerprint_is_the_last_attribute)
+{
+    uint8_t raw[64];
+    struct wr w = wr_of(raw, sizeof raw);
+    struct stun_id id = { { 0 } };
+    struct stun_msg m;
+
+    stun_encode_header(&w, STUN_REQUEST, STUN_BINDING, &id);
+    stun_add_fingerprint(&w);
+    CHECK("last", stun_decode(&m, wr_written(&w)) == VERDICT_TAKEN);
+    stun_add_u32(&w, STUN_ATTR_PRIORITY, 1);
+    CHECK("not last", stun_decode(&m, wr_written(&w)) == VERDICT_MALFORMED);
+}
+
 TEST(too_little_room_is_said_not_overrun)
 {
     struct stun_id id = { { 0 } };
@@ -227,5 +244,5 @@ TESTS(TEST_ROW(attribute_rows), TEST_ROW(the_first_of_a_kind_counts),
       TEST_ROW(xor_mapped_wins_wherever_it_stands),
       TEST_ROW(required_unknown_attributes_are_listed_to_a_limit),
       TEST_ROW(what_is_written_is_read_back), TEST_ROW(too_little_room_is_said_not_overrun),
-      TEST_ROW(a_long_key_is_hashed_first),
+      TEST_ROW(a_long_key_is_hashed_first), TEST_ROW(a_fingerprint_is_the_last_attribute),
       TEST_ROW(requests_are_resent_on_the_schedule_of_the_rfc))
