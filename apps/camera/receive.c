@@ -5,7 +5,7 @@
 #include "apps/common/flow.h"
 #include "hawser/hawser.h"
 
-enum { SILENCE_MS = 20000 };
+enum { SILENCE_MS = 45000 }; /* longer than a session lives unheard */
 
 static bool give_up(struct receiver *r, const char *why)
 {

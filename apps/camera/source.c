@@ -31,8 +31,8 @@ static int pick_stream(struct source *s)
     enum AVMediaType type = s->media == RECORD_VIDEO ? AVMEDIA_TYPE_VIDEO : AVMEDIA_TYPE_AUDIO;
     int index = av_find_best_stream(s->file, type, -1, -1, NULL, 0);
 
-    if (index < 0)
-        return SOURCE_NONE;
+    if (index < 0 || s->file->streams[index]->disposition & AV_DISPOSITION_ATTACHED_PIC)
+        return SOURCE_NONE; /* the picture on a record's sleeve is no video */
     for (unsigned i = 0; i < s->file->nb_streams; i++)
         if (i != (unsigned)index)
             s->file->streams[i]->discard = AVDISCARD_ALL;

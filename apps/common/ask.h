@@ -7,7 +7,7 @@
 #include "apps/common/control.h"
 #include "apps/common/flow.h"
 
-#define ASK_SILENCE_MS 20000 /* the device may have to hash a long file before it answers */
+#define ASK_SILENCE_MS 45000 /* longer than a session lives unheard: then its code tells more */
 
 struct ask {
     struct flow in;

@@ -5,7 +5,7 @@
  *     {"id":2,"ok":false,"error":"no such file"}   or why not
  *
  * A request may carry more members and a reply more results; unknown ones are ignored. Replies
- * come in the order of their requests. The operations are listed in docs/protocol.md. */
+ * come in the order of their requests. The operations are listed in docs/channels.md. */
 #ifndef HAWSER_APPS_COMMON_CONTROL_H
 #define HAWSER_APPS_COMMON_CONTROL_H
 

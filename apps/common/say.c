@@ -15,7 +15,7 @@ static const struct {
     int code;
     const char *text;
 } advice[] = {
-    { HAWSER_ERR_TIMEOUT, "Is the broker reachable? Is the device's program running?" },
+    { HAWSER_ERR_TIMEOUT, "Is the broker reachable, and the device's program running?" },
     { HAWSER_ERR_INVALID, "Check the ID and the options; -v shows what the library found." },
     { HAWSER_ERR_OFFLINE, "Is the device's program running, and with the same broker?" },
     { HAWSER_ERR_NO_PATH, "A firewall may block UDP. A relay would help: see --stun." },

@@ -8,7 +8,7 @@
 #include "apps/common/files.h"
 #include "apps/common/flow.h"
 
-#define TRANSFER_SILENCE_MS 30000 /* nothing moved for so long: given up */
+#define TRANSFER_SILENCE_MS 45000 /* nothing moved for so long: given up */
 
 enum { TRANSFER_FAILED = 1 };
 
