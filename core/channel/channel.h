@@ -53,7 +53,8 @@ bool channel_poll_event(struct channel_set *c, struct channel_event *ev);
 /* Returns how many bytes were queued; if fewer than given, CHANNEL_EVENT_WRITABLE follows. */
 size_t channel_send(struct channel_set *c, usec now, unsigned channel, struct bytes data);
 
-/* The next contiguous unread bytes, valid until the next non-const call; empty if there are none. */
+/* The next contiguous unread bytes, or none.
+ * Valid until the next non-const call. */
 struct bytes channel_peek(struct channel_set *c, usec now, unsigned channel);
 void channel_consume(struct channel_set *c, usec now, unsigned channel, size_t len);
 

@@ -104,7 +104,8 @@ struct session_info {
 int session_new(struct session **out, const struct session_config *cfg, const struct rng *rng);
 void session_free(struct session *s);
 
-/* Before or after the remote description: bound sockets, STUN servers, and that there are no more. */
+/* Bound sockets, STUN servers, and that no more of them come; before or after the remote
+ * description. */
 int session_add_socket(struct session *s, usec now, const struct addr *base, uint16_t preference);
 int session_add_stun_server(struct session *s, usec now, const struct addr *server);
 void session_end_local(struct session *s, usec now);
@@ -112,7 +113,8 @@ void session_end_local(struct session *s, usec now);
 /* What is known of this side now. An answerer needs the remote description first (its setup). */
 void session_get_local(const struct session *s, struct session_description *out);
 
-/* Once. ERR_WRONG_STATE if repeated; ERR_INVALID: setup does not fit, credentials malformed; ERR_NOMEM. */
+/* Once. ERR_WRONG_STATE if repeated; ERR_INVALID: setup does not fit, credentials malformed;
+ * ERR_NOMEM. */
 int session_set_remote(struct session *s, usec now, const struct session_description *d);
 int session_add_remote(struct session *s, usec now, const struct ice_candidate *c);
 void session_end_remote(struct session *s, usec now);

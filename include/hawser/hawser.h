@@ -18,7 +18,8 @@ extern "C" {
 
 #define HAWSER_API __attribute__((visibility("default")))
 
-#define HAWSER_CHANNELS      8 /* 0 control, 1 video, 2 audio, 3 playback, 4 pass-through, 5 files */
+/* 0 control, 1 video, 2 audio, 3 playback, 4 pass-through, 5 files, 6 and 7 free. */
+#define HAWSER_CHANNELS      8
 #define HAWSER_TRACE_ID_MAX  33  /* 32 hexadecimal digits and NUL */
 #define HAWSER_ID_MAX        33  /* an ID or alias and NUL */
 #define HAWSER_INVITE_MAX    512 /* a pairing line and NUL */

@@ -356,11 +356,11 @@ int main(int argc, char **argv)
     const char *what = argc == 3 ? argv[1] : "";
 
     if (strcmp(what, "bulk") == 0)
-        return bulk(atof(argv[2]));
+        return bulk(pair_number(argv[2]));
     if (strcmp(what, "connect") == 0)
-        return with_device(measure_connects, atoi(argv[2]));
+        return with_device(measure_connects, (int)pair_number(argv[2]));
     if (strcmp(what, "idle") == 0)
-        return with_device(measure_idle, atoi(argv[2]));
+        return with_device(measure_idle, (int)pair_number(argv[2]));
     fprintf(stderr, "usage: bench-hawser bulk SECONDS | connect COUNT | idle COUNT\n");
     return 2;
 }

@@ -66,6 +66,18 @@ static int sender(const struct pair_transport *t, double seconds, int ready, pid
     return 0;
 }
 
+double pair_number(const char *text)
+{
+    char *end;
+    double number = strtod(text, &end);
+
+    if (end == text || *end != '\0' || !(number > 0)) {
+        fprintf(stderr, "bench: %s is not a number above 0\n", text);
+        exit(2);
+    }
+    return number;
+}
+
 int pair_run(const struct pair_transport *t, double seconds)
 {
     int ready[2];

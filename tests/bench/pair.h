@@ -25,6 +25,9 @@ struct pair_transport {
     bool (*finish)(void *ctx);
 };
 
+/* The argument of a bench program; ends it if that is not a positive number. */
+double pair_number(const char *text);
+
 /* Runs it and prints {"name":…,"gbps":…,"cpu_s_per_gb":…,"seconds":…}; the exit status. */
 int pair_run(const struct pair_transport *t, double seconds);
 

@@ -109,5 +109,5 @@ int main(int argc, char **argv)
         .finish = tcp_finish,
     };
 
-    return pair_run(&tcp, argc > 1 ? atof(argv[1]) : 3.0);
+    return pair_run(&tcp, pair_number(argc > 1 ? argv[1] : "3"));
 }

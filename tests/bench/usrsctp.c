@@ -1,4 +1,4 @@
-/* usrsctp: Debian's libusrsctp over UDP, blocking calls, one stream: what most data channels use. */
+/* usrsctp: Debian's libusrsctp over UDP, blocking calls, one stream: under most data channels. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -137,5 +137,5 @@ int main(int argc, char **argv)
         .finish = peer_finish,
     };
 
-    return pair_run(&usrsctp, argc > 1 ? atof(argv[1]) : 3.0);
+    return pair_run(&usrsctp, pair_number(argc > 1 ? argv[1] : "3"));
 }

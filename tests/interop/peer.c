@@ -4,8 +4,8 @@
  *
  * Writes its description (docs/protocol.md §4) as one line of JSON to stdout and reads the other's
  * from stdin; an answerer reads first. Then N pseudo-random bytes go out on each channel; the other
- * side echoes them, which is all that --echo does. The last line is the result; exit status 0 if every byte came back in order and
- * the session closed cleanly. */
+ * side echoes them, which is all that --echo does. The last line is the result; exit status 0 if
+ * every byte came back in order and the session closed cleanly. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <pthread.h>
