@@ -13,7 +13,7 @@ build: ## compile everything into build/
 	@ninja -C $(BUILD)
 
 help: ## print this list
-	@sed -n 's/^\([a-z]*\): ## /  make \1 | /p' Makefile | column -t -s '|'
+	@awk -F ': ## ' '/^[a-z]+: ## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: ## a camera and an app find each other and talk: SOURCE=video to stream, KEEP=1 to keep it up
 	@tools/bootstrap demo
