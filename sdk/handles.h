@@ -1,7 +1,7 @@
 /* handles.h: numbers for the application in place of pointers. Under the library's lock.
  *
  * A number holds the slot's index and how often the slot was used; freed slots queue up behind the
- * others. So a closed handle stays unknown for at least 2^17 openings of its slot. */
+ * others. So a closed handle stays unknown for 2^19 - 1 openings of its slot. */
 #ifndef HAWSER_SDK_HANDLES_H
 #define HAWSER_SDK_HANDLES_H
 

@@ -1,0 +1,421 @@
+/* parts.c: rings, handles, files, options and the dispatcher, each by itself. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hawser/hawser.h"
+#include "sdk/bucket.h"
+#include "sdk/dispatcher.h"
+#include "sdk/handles.h"
+#include "sdk/options.h"
+#include "sdk/ring.h"
+#include "sdk/store.h"
+#include "tests/check.h"
+#include "tests/sdk/support/broker.h"
+#include "tests/support/alloc.h"
+
+/* ---- Rings ---------------------------------------------------------------------------------- */
+
+static unsigned wakes;
+
+static void count_wake(void *ctx)
+{
+    (void)ctx;
+    wakes++;
+}
+
+static uint8_t data[RING_LARGE_MAX + 100], back[RING_LARGE_MAX + 100];
+
+TEST(what_a_ring_takes)
+{
+    struct rings r;
+    struct ring_fill fill;
+
+    CHECK("made", rings_init(&r, count_wake, NULL) == ERR_OK);
+    wakes = 0;
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)(i * 7 >> 3);
+    CHECK("small ring", rings_send(&r, 0, bytes_of(data, sizeof data), 0) == RING_SMALL_MAX);
+    CHECK("large ring", rings_send(&r, 1, bytes_of(data, sizeof data), 0) == RING_LARGE_MAX);
+    CHECK("one wake each", wakes == 2);
+    CHECK("full", rings_send(&r, 0, bytes_of(data, 1), 0) == HAWSER_ERR_TIMEOUT);
+    CHECK("full, waited", rings_send(&r, 0, bytes_of(data, 1), 10) == HAWSER_ERR_TIMEOUT);
+    CHECK("nothing to send", rings_send(&r, 0, bytes_of(data, 0), 0) == 0);
+    rings_get_fill(&r, 1, &fill);
+    CHECK("fill", fill.unsent == RING_LARGE_MAX && fill.free == 0 && fill.sent == RING_LARGE_MAX);
+    CHECK("copied", rings_tx_copy(&r, 1, back, RING_LARGE_MAX) == RING_LARGE_MAX);
+    CHECK("as it was", memcmp(back, data, RING_LARGE_MAX) == 0);
+    rings_tx_drop(&r, 1, 1000);
+    CHECK("room again", rings_send(&r, 1, bytes_of(data, 2000), 0) == 1000);
+    CHECK("not empty", !rings_tx_is_empty(&r));
+    rings_tx_drop(&r, 1, RING_LARGE_MAX);
+    rings_tx_drop(&r, 0, RING_SMALL_MAX);
+    CHECK("empty", rings_tx_is_empty(&r));
+    rings_deinit(&r);
+}
+
+TEST(large_channels_leave_room_for_small_ones)
+{
+    static const unsigned large[] = { 1, 3, 5 };
+    struct rings r;
+
+    CHECK("made", rings_init(&r, count_wake, NULL) == ERR_OK);
+    for (size_t i = 0; i < COUNT(large); i++)
+        (void)rings_rx_push(&r, large[i], bytes_of(data, RING_LARGE_MAX));
+    for (unsigned i = 0; i < RING_CHANNELS; i++)
+        if (i != 1 && i != 3 && i != 5)
+            CHECK("all of it",
+                  rings_rx_push(&r, i, bytes_of(data, RING_SMALL_MAX)) == RING_SMALL_MAX);
+    CHECK("within the pool", pool_used(r.pool[RING_RX]) <= RING_POOL_BLOCKS);
+    CHECK("and sending has its own",
+          rings_send(&r, 1, bytes_of(data, sizeof data), 0) == RING_LARGE_MAX);
+    rings_deinit(&r);
+}
+
+TEST(what_arrived_is_read_before_the_end)
+{
+    struct rings r;
+
+    CHECK("made", rings_init(&r, count_wake, NULL) == ERR_OK);
+    CHECK("nothing yet", rings_recv(&r, 2, back, 10, 0) == HAWSER_ERR_TIMEOUT);
+    CHECK("pushed", rings_rx_push(&r, 2, bytes_of("hello", 5)) == 5);
+    CHECK("a part", rings_recv(&r, 2, back, 2, 0) == 2 && memcmp(back, "he", 2) == 0);
+    rings_end(&r, HAWSER_ERR_LOST, 1 << 3, false);
+    CHECK("the first code counts", rings_end_code(&r) == HAWSER_ERR_LOST);
+    rings_end(&r, HAWSER_ERR_ZOMBIE, 0, false);
+    CHECK("still", rings_end_code(&r) == HAWSER_ERR_LOST);
+    CHECK("the rest", rings_recv(&r, 2, back, 10, -1) == 3 && memcmp(back, "llo", 3) == 0);
+    CHECK("then the code", rings_recv(&r, 2, back, 10, -1) == HAWSER_ERR_LOST);
+    CHECK("more is to come on 3", rings_recv(&r, 3, back, 10, 0) == HAWSER_ERR_TIMEOUT);
+    CHECK("it came", rings_rx_push(&r, 3, bytes_of("x", 1)) == 1);
+    rings_rx_none_left(&r, 3);
+    CHECK("is read", rings_recv(&r, 3, back, 10, -1) == 1);
+    CHECK("then the code there", rings_recv(&r, 3, back, 10, -1) == HAWSER_ERR_LOST);
+    CHECK("no sending", rings_send(&r, 0, bytes_of("x", 1), -1) == HAWSER_ERR_LOST);
+    rings_deinit(&r);
+}
+
+TEST(a_full_ring_asks_for_more_when_it_is_read)
+{
+    struct rings r;
+
+    CHECK("made", rings_init(&r, count_wake, NULL) == ERR_OK);
+    CHECK("too much", rings_rx_push(&r, 0, bytes_of(data, RING_SMALL_MAX + 9)) == RING_SMALL_MAX);
+    wakes = 0;
+    CHECK("a little", rings_recv(&r, 0, back, 100, 0) == 100);
+    CHECK("is not worth it", wakes == 0);
+    CHECK("much", rings_recv(&r, 0, back, RING_SMALL_MAX / 2, 0) == RING_SMALL_MAX / 2);
+    CHECK("is", wakes == 1);
+    rings_deinit(&r);
+}
+
+TEST(our_own_close_discards)
+{
+    struct rings r;
+
+    CHECK("made", rings_init(&r, count_wake, NULL) == ERR_OK);
+    CHECK("pushed", rings_rx_push(&r, 0, bytes_of("x", 1)) == 1);
+    rings_end(&r, HAWSER_ERR_CLOSED_LOCALLY, 0, true);
+    CHECK("at once", rings_recv(&r, 0, back, 1, -1) == HAWSER_ERR_CLOSED_LOCALLY);
+    CHECK("the peer is not held back",
+          rings_rx_push(&r, 0, bytes_of(data, sizeof data)) == sizeof data);
+    rings_deinit(&r);
+}
+
+struct mover {
+    struct rings *rings;
+    size_t left;
+};
+
+/* The loop's part: what is sent on 4 arrives on 4. */
+static void *move(void *ctx)
+{
+    struct mover *m = ctx;
+    uint8_t piece[3000];
+
+    while (m->left > 0) {
+        size_t len = rings_tx_copy(m->rings, 4, piece, sizeof piece);
+        size_t done = rings_rx_push(m->rings, 4, bytes_of(piece, len));
+
+        rings_tx_drop(m->rings, 4, done);
+        m->left -= done;
+    }
+    return NULL;
+}
+
+static void *send_all(void *ctx)
+{
+    struct rings *r = ctx;
+    size_t at = 0;
+
+    while (at < RING_LARGE_MAX)
+        at += (size_t)rings_send(r, 4, bytes_of(data + at, RING_LARGE_MAX - at), -1);
+    return NULL;
+}
+
+TEST(threads_meet_at_a_ring)
+{
+    struct rings r;
+    struct mover m = { .rings = &r, .left = RING_LARGE_MAX };
+    pthread_t mover, sender;
+    size_t at = 0;
+
+    CHECK("made", rings_init(&r, count_wake, NULL) == ERR_OK);
+    (void)pthread_create(&mover, NULL, move, &m);
+    (void)pthread_create(&sender, NULL, send_all, &r);
+    while (at < RING_LARGE_MAX)
+        at += (size_t)rings_recv(&r, 4, back + at, RING_LARGE_MAX - at, -1);
+    (void)pthread_join(mover, NULL);
+    (void)pthread_join(sender, NULL);
+    CHECK("all in order", memcmp(data, back, RING_LARGE_MAX) == 0);
+    rings_deinit(&r);
+}
+
+TEST(rings_without_memory)
+{
+    ALLOC_FAIL_EACH {
+        struct rings r;
+        int err = rings_init(&r, count_wake, NULL);
+
+        CHECK("says so", err == (alloc_has_failed() ? ERR_NOMEM : ERR_OK));
+        if (!err)
+            rings_deinit(&r);
+    }
+}
+
+/* ---- Handles -------------------------------------------------------------------------------- */
+
+TEST(handles_are_not_reused_soon)
+{
+    struct handles h;
+    int object, first, handle = -1, seen = 0;
+
+    CHECK("made", handles_init(&h, 2) == ERR_OK);
+    first = handles_add(&h, &object);
+    CHECK("found", first >= 0 && handles_find(&h, first) == &object);
+    CHECK("another", handles_add(&h, &handle) >= 0);
+    CHECK("no more", handles_add(&h, &object) == ERR_LIMIT);
+    handles_remove(&h, first);
+    CHECK("gone", handles_find(&h, first) == NULL);
+    handles_remove(&h, first); /* again: nothing happens */
+    for (int i = 0; i < 100000; i++) {
+        handle = handles_add(&h, &object);
+        seen += handle == first;
+        CHECK("usable", handle >= 0);
+        handles_remove(&h, handle);
+    }
+    CHECK("never again the first", seen == 0 && handles_find(&h, first) == NULL);
+    CHECK("nonsense is unknown", !handles_find(&h, -1) && !handles_find(&h, 0x7fffffff));
+    handles_deinit(&h);
+}
+
+/* ---- Files ---------------------------------------------------------------------------------- */
+
+TEST(labels)
+{
+    static const struct {
+        const char *claim, *label;
+        bool is_valid;
+    } rows[] = {
+        { "usual", "camera-1", true },
+        { "all of the alphabet", "aZ09._@-", true },
+        { "one character", "a", true },
+        { "64 characters", "0123456789012345678901234567890123456789012345678901234567890123",
+          true },
+        { "65 characters", "01234567890123456789012345678901234567890123456789012345678901234",
+          false },
+        { "empty", "", false },
+        { "none", NULL, false },
+        { "a space", "a b", false },
+        { "a path", "a/b", false },
+        { "this directory", ".", false },
+        { "the one above", "..", false },
+        { "hidden is fine", ".a", true },
+        { "not ASCII", "\xc3\xa9", false },
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++)
+        CHECK(rows[i].claim, label_is_valid(rows[i].label) == rows[i].is_valid);
+}
+
+static mode_t mode_of(const char *directory, const char *path)
+{
+    char whole[160];
+    struct stat st;
+
+    (void)snprintf(whole, sizeof whole, "%s/%s", directory, path);
+    return stat(whole, &st) ? 0 : st.st_mode & 0777;
+}
+
+TEST(keys_are_kept_and_private)
+{
+    char home[64], inside[80];
+    struct key *k = NULL, *again = NULL;
+
+    CHECK("a directory", directory_make(home));
+    (void)snprintf(inside, sizeof inside, "%s/home", home);
+    CHECK("made", store_key(&k, inside, "camera") == ERR_OK);
+    CHECK("kept", store_key(&again, inside, "camera") == ERR_OK);
+    CHECK("the same", k && again && strcmp(key_id(k), key_id(again)) == 0);
+    CHECK("the file is private", mode_of(inside, "keys/camera.json") == 0600);
+    CHECK("the directory too", mode_of(inside, "keys") == 0700 && mode_of(inside, "") == 0700);
+    key_free(k);
+    key_free(again);
+    CHECK("no place for it", store_key(&k, "/proc/nowhere", "camera") == ERR_INVALID && !k);
+    directory_remove(home);
+}
+
+TEST(records_of_devices)
+{
+    char home[64];
+    struct device_record in = { .grant = json_pack("[s, s]", "one", "two") }, out;
+    struct key *k = NULL;
+
+    CHECK("a directory", directory_make(home) && store_key(&k, home, "x") == ERR_OK);
+    card_of_key(&in.card, k, 1234567890);
+    CHECK("none yet", store_load_device(&out, home, "me", key_id(k)) == ERR_WRONG_STATE);
+    CHECK("saved", store_save_device(&in, home, "me") == ERR_OK);
+    CHECK("loaded", store_load_device(&out, home, "me", key_id(k)) == ERR_OK);
+    CHECK("the same",
+          memcmp(&in.card, &out.card, sizeof in.card) == 0 && json_equal(in.grant, out.grant));
+    device_record_deinit(&out);
+    CHECK("saved over it", store_save_device(&in, home, "me") == ERR_OK);
+    CHECK("not another's", store_load_device(&out, home, "you", key_id(k)) == ERR_WRONG_STATE);
+    ALLOC_FAIL_EACH {
+        int err = store_load_device(&out, home, "me", key_id(k));
+
+        CHECK("says so", err == (alloc_has_failed() ? ERR_NOMEM : ERR_OK));
+        device_record_deinit(&out);
+    }
+    device_record_deinit(&in);
+    key_free(k);
+    directory_remove(home);
+}
+
+/* ---- Options -------------------------------------------------------------------------------- */
+
+TEST(options_and_their_ranges)
+{
+    static const struct {
+        const char *name, *value;
+        int err;
+    } rows[] = {
+        { "home", "/tmp/x", ERR_OK },
+        { "home", "", ERR_INVALID },
+        { "broker", "mqtt://127.0.0.1:1883", ERR_OK },
+        { "broker", "mqtts://broker.example.org", ERR_OK },
+        { "broker", "http://127.0.0.1", ERR_INVALID },
+        { "broker", "127.0.0.1:1883", ERR_INVALID },
+        { "stun", "", ERR_OK },
+        { "stun", "stun.example.org:3478, 192.0.2.1:3478", ERR_OK },
+        { "stun", "a,b,c,d,e", ERR_INVALID },
+        { "stun", "mqtt://a", ERR_INVALID },
+        { "bind", "127.0.0.1,::1", ERR_OK },
+        { "bind", "localhost", ERR_INVALID },
+        { "sessions_max", "1", ERR_OK },
+        { "sessions_max", "0", ERR_INVALID },
+        { "sessions_max", "4097", ERR_INVALID },
+        { "dead_ms", "6000", ERR_OK },
+        { "dead_ms", "5999", ERR_INVALID },
+        { "dead_ms", "6000 ", ERR_INVALID },
+        { "flush_ms", "0", ERR_OK },
+        { "flush_ms", "10001", ERR_INVALID },
+        { "zombie_ms", "0", ERR_OK },
+        { "zombie_ms", "-1", ERR_INVALID },
+        { "zombie_ms", "99999999999999999999", ERR_INVALID },
+        { "volume", "11", ERR_INVALID },
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        CHECK(rows[i].name, options_set(rows[i].name, rows[i].value) == rows[i].err);
+        (void)options_set(rows[i].name, NULL);
+    }
+}
+
+static void write_config(const char *home, const char *text)
+{
+    char path[96];
+    FILE *f;
+
+    (void)snprintf(path, sizeof path, "%s/config.json", home);
+    f = fopen(path, "we");
+    (void)fputs(text, f);
+    (void)fclose(f);
+}
+
+TEST(the_config_file)
+{
+    char home[64];
+    struct options o;
+
+    CHECK("a home", directory_make(home) && options_set("home", home) == ERR_OK);
+    CHECK("none is fine", options_load(&o) == ERR_OK && o.dead_ms == 30000 && !*o.broker);
+    write_config(home, "{\"broker\":\"mqtt://b.example:1\",\"dead_ms\":7000,\"later\":[]}");
+    CHECK("read", options_load(&o) == ERR_OK && o.dead_ms == 7000);
+    CHECK("the broker's name", strcmp(o.broker_name, "b.example") == 0);
+    CHECK("an option goes before", options_set("dead_ms", "8000") == ERR_OK &&
+                                       options_load(&o) == ERR_OK && o.dead_ms == 8000);
+    (void)options_set("dead_ms", NULL);
+    write_config(home, "{\"dead_ms\":1}");
+    CHECK("out of range", options_load(&o) == ERR_INVALID);
+    write_config(home, "{\"dead_ms\":");
+    CHECK("cut short", options_load(&o) == ERR_INVALID);
+    write_config(home, "[]");
+    CHECK("no object", options_load(&o) == ERR_INVALID);
+    (void)options_set("home", NULL);
+    directory_remove(home);
+}
+
+/* ---- Dispatcher and buckets ----------------------------------------------------------------- */
+
+static int order[3], ran;
+
+struct numbered {
+    struct job job;
+    int number;
+};
+
+static void run_numbered(struct job *job)
+{
+    order[ran++] = ((struct numbered *)job)->number;
+}
+
+TEST(jobs_run_in_their_order_also_at_the_end)
+{
+    struct numbered jobs[3];
+    struct dispatcher *d;
+
+    CHECK("made", dispatcher_new(&d) == ERR_OK);
+    CHECK("not its thread", !dispatcher_is_current(d));
+    for (int i = 0; i < 3; i++) {
+        jobs[i] = (struct numbered){ .job = { .run = run_numbered }, .number = i };
+        dispatcher_post(d, &jobs[i].job);
+    }
+    dispatcher_free(d);
+    CHECK("all", ran == 3 && order[0] == 0 && order[1] == 1 && order[2] == 2);
+}
+
+TEST(a_bucket_fills_again)
+{
+    struct bucket b = { .interval_us = SECOND, .burst = 3 };
+    int taken = 0;
+
+    for (int i = 0; i < 10; i++)
+        taken += bucket_take(&b, 5 * SECOND);
+    CHECK("a burst", taken == 3);
+    CHECK("not yet", !bucket_take(&b, 5 * SECOND + 999999));
+    CHECK("one more", bucket_take(&b, 6 * SECOND) && !bucket_take(&b, 6 * SECOND));
+    CHECK("not more than a burst",
+          bucket_take(&b, 1000 * SECOND) && bucket_take(&b, 1000 * SECOND) &&
+              bucket_take(&b, 1000 * SECOND) && !bucket_take(&b, 1000 * SECOND));
+}
+
+TESTS(TEST_ROW(what_a_ring_takes), TEST_ROW(large_channels_leave_room_for_small_ones),
+      TEST_ROW(what_arrived_is_read_before_the_end),
+      TEST_ROW(a_full_ring_asks_for_more_when_it_is_read), TEST_ROW(our_own_close_discards),
+      TEST_ROW(threads_meet_at_a_ring), TEST_ROW(rings_without_memory),
+      TEST_ROW(handles_are_not_reused_soon), TEST_ROW(labels), TEST_ROW(keys_are_kept_and_private),
+      TEST_ROW(records_of_devices), TEST_ROW(options_and_their_ranges), TEST_ROW(the_config_file),
+      TEST_ROW(jobs_run_in_their_order_also_at_the_end), TEST_ROW(a_bucket_fills_again))

@@ -1,0 +1,363 @@
+/* trust.c: a hostile broker, replays, forged goodbyes, false certificates, wrong invites. App and
+ * device are in one process here, so that the device's counters can be looked at; the broker lets
+ * everybody read and write everything. */
+#include <mosquitto.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/bytes.h"
+#include "sdk/devices.h"
+#include "sdk/internal.h"
+#include "tests/check.h"
+#include "tests/sdk/support/stage.h"
+
+static struct broker broker;
+static char home[64];
+static struct mosquitto *spy;
+static char device_id[HAWSER_ID_MAX];
+static int device;
+
+/* ---- The spy at the broker ------------------------------------------------------------------ */
+
+static struct {
+    bool is_subscribed;
+    char offer[ENVELOPE_TEXT_MAX + 1]; /* the first message to the device since it was cleared */
+    int to_device, to_app;
+} seen;
+
+static void on_subscribed(struct mosquitto *m, void *ctx, int mid, int count, const int *qos)
+{
+    (void)m;
+    (void)ctx;
+    (void)mid;
+    (void)count;
+    (void)qos;
+    seen.is_subscribed = true;
+}
+
+static void on_message(struct mosquitto *m, void *ctx, const struct mosquitto_message *msg)
+{
+    (void)m;
+    (void)ctx;
+    if (!strstr(msg->topic, device_id)) {
+        seen.to_app++;
+        return;
+    }
+    if (seen.to_device++ == 0 && msg->payloadlen <= ENVELOPE_TEXT_MAX)
+        memcpy(seen.offer, msg->payload, (size_t)msg->payloadlen);
+}
+
+/* Runs the spy until the condition holds; 10 s at most. */
+#define SPY_UNTIL(condition)                                                     \
+    for (usec until = io_now() + 10 * SECOND; !(condition) && io_now() < until;) \
+    (void)mosquitto_loop(spy, 10, 1)
+
+static bool spy_start(void)
+{
+    (void)mosquitto_lib_init();
+    spy = mosquitto_new("spy", true, NULL);
+    mosquitto_message_callback_set(spy, on_message);
+    mosquitto_subscribe_callback_set(spy, on_subscribed);
+    if (!spy || mosquitto_connect(spy, "127.0.0.1", broker.port, 60) ||
+        mosquitto_subscribe(spy, NULL, "hawser/v1/#", 1))
+        return false;
+    SPY_UNTIL(seen.is_subscribed);
+    return seen.is_subscribed;
+}
+
+static void spy_publish(const char *text)
+{
+    char topic[64];
+
+    (void)snprintf(topic, sizeof topic, "hawser/v1/%s", device_id);
+    (void)mosquitto_publish(spy, NULL, topic, (int)strlen(text), text, 1, false);
+}
+
+/* ---- The device's counters ------------------------------------------------------------------ */
+
+struct look {
+    struct identity_counts messages;
+    struct device_counts offers;
+    usec inbox_full_at;
+};
+
+static struct device *own_device(void)
+{
+    struct device *d;
+
+    pthread_mutex_lock(&lib.lock);
+    d = handles_find(&lib.devices, device);
+    pthread_mutex_unlock(&lib.lock);
+    return d;
+}
+
+static void look_on_loop(void *ctx)
+{
+    struct look *l = ctx;
+
+    l->messages = own_device()->identity->counts;
+    l->offers = own_device()->counts;
+    l->inbox_full_at = own_device()->identity->inbox.full_at;
+}
+
+static struct look look(void)
+{
+    struct look l;
+
+    io_loop_run(lib.loop, look_on_loop, &l);
+    return l;
+}
+
+struct pair_here {
+    int app, device;
+};
+
+static struct pair_here connect_here(void)
+{
+    struct pair_here h;
+
+    memset(&seen.offer, 0, sizeof seen.offer);
+    seen.to_device = seen.to_app = 0;
+    h.app = dial(device_id, 10000);
+    h.device = h.app < 0 ? -1 : hawser_device_listen(device, 10000);
+    CHECK("connected", h.app >= 0 && h.device >= 0);
+    SPY_UNTIL(seen.to_device > 0);
+    return h;
+}
+
+static void disconnect_here(struct pair_here h)
+{
+    (void)hawser_disconnect(h.app);
+    (void)hawser_disconnect(h.device);
+}
+
+/* ---- Replays -------------------------------------------------------------------------------- */
+
+TEST(a_replayed_offer_costs_one_look_up)
+{
+    struct pair_here h = connect_here();
+    struct look before = look(), after = before;
+
+    for (int i = 0; i < 5; i++)
+        spy_publish(seen.offer);
+    SPY_UNTIL((after = look()).messages.received >= before.messages.received + 5);
+    CHECK("each was looked up", after.messages.repeated == before.messages.repeated + 5);
+    CHECK("none was opened", after.offers.offers == before.offers.offers &&
+                                 after.messages.unreadable == before.messages.unreadable);
+    CHECK("none was answered", after.offers.admitted == before.offers.admitted &&
+                                   after.offers.refused == before.offers.refused);
+    CHECK("the session does not care", hawser_active_check(h.app) == 0);
+    disconnect_here(h);
+}
+
+static uint8_t last_sid[ENVELOPE_SID_BYTES];
+
+static void note_sid(int handle)
+{
+    struct link *l;
+
+    CHECK("a link", call_enter_link(handle, &l) == 0);
+    memcpy(last_sid, l->sid, sizeof last_sid);
+    call_leave_link(l);
+}
+
+struct forgery {
+    struct identity *by;
+    enum envelope_type type;
+};
+
+/* A new message, properly sealed, of the last session. */
+static void forge_on_loop(void *ctx)
+{
+    const struct forgery *f = ctx;
+    struct signal s = { .type = f->type, .seq = 99, .has_card = true, .body = json_object() };
+    const struct card *card = &own_device()->identity->card;
+    struct recipient to;
+
+    memcpy(s.sid, last_sid, sizeof s.sid);
+    memcpy(to.id, card->id, sizeof to.id);
+    memcpy(to.x25519, card->x25519, sizeof to.x25519);
+    identity_signal(f->by, &to, &s);
+    json_decref(s.body);
+}
+
+static struct look forge(struct identity *by, enum envelope_type type)
+{
+    struct forgery f = { .by = by, .type = type };
+    struct look before = look(), after = before;
+
+    io_loop_run(lib.loop, forge_on_loop, &f);
+    SPY_UNTIL((after = look()).messages.received > before.messages.received);
+    return after;
+}
+
+TEST(a_session_is_answered_once)
+{
+    struct pair_here h = connect_here();
+    struct look before = look(), after;
+
+    note_sid(h.app);
+    after = forge(lib.app, ENVELOPE_OFFER);
+    CHECK("noticed", after.offers.repeated == before.offers.repeated + 1);
+    CHECK("not answered", after.offers.admitted == before.offers.admitted &&
+                              after.offers.refused == before.offers.refused);
+    CHECK("the session does not care", hawser_active_check(h.app) == 0);
+    disconnect_here(h);
+}
+
+TEST(only_the_peer_may_say_goodbye)
+{
+    struct pair_here h = connect_here();
+    int intruder = hawser_device_open("intruder");
+    struct device *d = NULL;
+
+    note_sid(h.app);
+    CHECK("an intruder", intruder >= 0 && hawser_device_wait_online(intruder, 10000) == 1);
+    pthread_mutex_lock(&lib.lock);
+    d = handles_find(&lib.devices, intruder);
+    pthread_mutex_unlock(&lib.lock);
+    (void)forge(d->identity, ENVELOPE_BYE);
+    CHECK("the intruder's goodbye", hawser_active_check(h.device) == 0);
+    (void)forge(lib.app, ENVELOPE_BYE);
+    CHECK("the peer's", hawser_active_check(h.device) == HAWSER_ERR_TERMINATED);
+    CHECK("gone", hawser_device_close(intruder) == 0);
+    disconnect_here(h);
+}
+
+TEST(garbage_is_counted)
+{
+    struct look before = look(), after = before;
+
+    spy_publish("no envelope");
+    spy_publish("a.b.c.d.e");
+    SPY_UNTIL((after = look()).messages.received >= before.messages.received + 2);
+    CHECK("counted", after.messages.unreadable == before.messages.unreadable + 2);
+}
+
+/* More than the inbox takes in a row: the rest is dropped, and the device goes on. */
+TEST(a_flood_does_not_stop_the_device)
+{
+    struct look before = look(), after = before;
+    struct pair_here h;
+
+    for (int i = 0; i < 1000; i++) {
+        char text[32];
+
+        (void)snprintf(text, sizeof text, "flood %d", i);
+        spy_publish(text);
+    }
+    SPY_UNTIL((after = look()).messages.flooded > before.messages.flooded);
+    CHECK("dropped unread", after.messages.flooded > before.messages.flooded);
+    after = look();
+    SPY_UNTIL(io_now() > after.inbox_full_at - 3 * SECOND); /* some room in the inbox again */
+    h = connect_here();
+    disconnect_here(h);
+}
+
+/* ---- A broker that dies --------------------------------------------------------------------- */
+
+TEST(sessions_outlive_the_broker)
+{
+    struct pair_here h = connect_here();
+    char byte;
+
+    process_freeze(broker.pid);
+    CHECK("a byte", hawser_send_data(h.app, 0, "x", 1, 1000) == 1);
+    CHECK("arrives", hawser_recv_data(h.device, 0, &byte, 1, 10000) == 1);
+    CHECK("closed by reason", hawser_close(h.device, 9) == 0);
+    CHECK("which arrives too",
+          hawser_recv_data(h.app, 0, &byte, 1, 10000) == HAWSER_ERR_CLOSED_BY_APPLICATION);
+    process_thaw(broker.pid);
+    disconnect_here(h);
+}
+
+/* ---- False certificates --------------------------------------------------------------------- */
+
+TEST(a_tampered_fingerprint_fails)
+{
+    char directory[64], invite[HAWSER_INVITE_MAX], id[HAWSER_ID_MAX];
+    struct peer p;
+
+    setenv("TAMPER", "1", 1);
+    CHECK("a device that lies",
+          directory_make(directory) && peer_start(&p, DEVICE_PROGRAM, directory, broker.url));
+    unsetenv("TAMPER");
+    peer_tell(&p, "invite");
+    (void)snprintf(invite, sizeof invite, "%s", peer_answer(&p));
+    CHECK("pairs", hawser_pair(invite, 10000, id) == 0);
+    CHECK("does not connect", dial(id, 10000) == HAWSER_ERR_UNAUTHORISED);
+    peer_stop(&p);
+    directory_remove(directory);
+}
+
+/* ---- Pairing -------------------------------------------------------------------------------- */
+
+/* Another secret in an otherwise good line. */
+static void spoil(char invite[HAWSER_INVITE_MAX])
+{
+    struct invite in;
+
+    CHECK("decodes", invite_decode(&in, invite) == ERR_OK);
+    in.secret[0] ^= 1;
+    CHECK("encodes", invite_encode(&in, invite) == ERR_OK);
+}
+
+TEST(invites)
+{
+    char good[HAWSER_INVITE_MAX], bad[HAWSER_INVITE_MAX], id[HAWSER_ID_MAX];
+
+    CHECK("not one", hawser_pair("hawser:nonsense", 1000, id) == HAWSER_ERR_INVALID);
+    CHECK("made", hawser_device_invite(device, 60, good) == 0);
+    memcpy(bad, good, sizeof bad);
+    spoil(bad);
+    for (int i = 0; i < PAIRING_TRIES; i++)
+        CHECK("a wrong secret", hawser_pair(bad, 10000, id) == HAWSER_ERR_UNAUTHORISED);
+    CHECK("after five the right one is void",
+          hawser_pair(good, 10000, id) == HAWSER_ERR_UNAUTHORISED);
+    CHECK("made anew", hawser_device_invite(device, 60, bad) == 0);
+    CHECK("good again", hawser_pair(bad, 10000, id) == 0);
+    CHECK("out of range", hawser_device_invite(device, 3601, bad) == HAWSER_ERR_INVALID);
+}
+
+/* ---- Set-up --------------------------------------------------------------------------------- */
+
+static int start(void **state)
+{
+    char invite[HAWSER_INVITE_MAX], id[HAWSER_ID_MAX];
+
+    (void)state;
+    unsetenv("MOSQUITTO_PLUGIN");
+    if (!directory_make(home) || !broker_start(&broker) || hawser_set_option("home", home) ||
+        hawser_set_option("broker", broker.url) || hawser_set_option("bind", "127.0.0.1") ||
+        hawser_init(USER))
+        return -1;
+    device = hawser_device_open("device");
+    if (device < 0 || hawser_device_id(device, device_id) ||
+        hawser_device_wait_online(device, 10000) != 1 || hawser_device_invite(device, 0, invite) ||
+        hawser_pair(invite, 10000, id))
+        return -1;
+    return spy_start() ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    mosquitto_destroy(spy);
+    (void)hawser_deinit();
+    broker_stop(&broker);
+    directory_remove(home);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST_ROW(a_replayed_offer_costs_one_look_up), TEST_ROW(a_session_is_answered_once),
+        TEST_ROW(only_the_peer_may_say_goodbye),      TEST_ROW(garbage_is_counted),
+        TEST_ROW(a_tampered_fingerprint_fails),       TEST_ROW(invites),
+        TEST_ROW(sessions_outlive_the_broker),        TEST_ROW(a_flood_does_not_stop_the_device),
+    };
+
+    return cmocka_run_group_tests(tests, start, stop);
+}
