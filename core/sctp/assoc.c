@@ -203,6 +203,7 @@ void sctp_path_changed(struct sctp *s, usec now, usec rtt_us, size_t packet_byte
     if (packet_bytes_max >= 256 && packet_bytes_max <= 60000)
         s->cc.packet_bytes = packet_bytes_max;
     s->cc.ops->start(&s->cc);
+    chain_drop(&s->replies, s->replies.len); /* may be too long now; the peer asks again */
     rto_init(&s->rto, s->cfg.rto_initial_us, s->cfg.rto_min_us, s->cfg.rto_max_us);
     if (rtt_us > 0)
         rto_add_sample(&s->rto, rtt_us);

@@ -109,7 +109,7 @@ struct tx_chunk {
     uint8_t flags;
     uint8_t state; /* enum tx_chunk_state */
     bool is_retransmitted;
-    uint32_t packet; /* tx.packet of the last time it was sent */
+    uint64_t packet; /* tx.packet of the last time it was sent */
     usec sent_at;
 };
 
@@ -127,10 +127,10 @@ struct tx {
     uint32_t peer_rwnd;      /* as last announced */
     struct tsn_set sacked;   /* as the last SACK reported */
     struct tsn_set reported; /* by the SACK that is being read */
-    uint32_t packet;         /* number of the last packet that carried data */
-    uint32_t acked_packet;   /* highest of which a chunk was acknowledged */
+    uint64_t packet;         /* number of the last packet that carried data */
+    uint64_t acked_packet;   /* highest of which a chunk was acknowledged */
     uint32_t judge_tsn;      /* every earlier TSN has been lost, acknowledged or sent again */
-    uint32_t recover_packet; /* losses up to here have shrunk the window already */
+    uint64_t recover_packet; /* losses up to here have shrunk the window already */
     uint32_t reordering;     /* how many packets later one may arrive and not count as lost */
     uint32_t fast_resent;    /* chunks sent again without a timeout since `reordering` grew */
     bool has_probed;         /* loss_on_probe_due() has done so, and nothing came of it yet */
@@ -254,7 +254,9 @@ enum reply_flag { REPLY_ALONE = 1 }; /* in a packet of its own */
 bool reply_add(struct sctp *s, uint32_t tag, unsigned flags, struct bytes chunk);
 bool reply_peek(const struct sctp *s, uint32_t *tag, unsigned *flags, size_t *len);
 void reply_take(struct sctp *s, struct wr *w);
-void reply_error(struct sctp *s, enum cause_code cause, struct bytes info);
+void reply_error(struct sctp *s, enum cause_code cause, struct bytes info); /* to our peer */
+void reply_error_to(struct sctp *s, uint32_t tag, unsigned flags, enum cause_code cause,
+                    struct bytes info);
 
 /* heartbeat.c */
 enum verdict on_heartbeat(struct sctp *s, usec now, const struct chunk *c);
@@ -269,13 +271,13 @@ void rx_start(struct sctp *s, uint32_t peer_initial_tsn);
 void rx_deinit(struct sctp *s);
 enum verdict on_data(struct sctp *s, usec now, const struct chunk *c);
 void rx_after_packet(struct sctp *s, usec now); /* one that had data */
-void rx_retry(struct sctp *s);                  /* what waited for blocks */
+void rx_retry(struct sctp *s, usec now);        /* what waited for blocks */
 
 /* deliver.c */
 enum delivery { DELIVERABLE, MUST_WAIT, BREAKS_RULES };
 enum delivery deliver_judge(const struct stream *st, const struct data_chunk *d);
 bool deliver(struct sctp *s, struct stream *st, const struct data_chunk *d); /* false: no block */
-void deliver_parked(struct sctp *s, struct stream *st);
+void deliver_parked(struct sctp *s, usec now, struct stream *st);
 
 /* sack.c */
 uint32_t sack_rwnd(const struct sctp *s);
@@ -303,7 +305,7 @@ void tx_deinit(struct sctp *s);
 struct tx_chunk *tx_chunk_at(const struct sctp *s, uint32_t tsn);
 size_t tx_chunk_bytes(const struct tx_chunk *c); /* on the wire, padding included */
 bool tx_has_work(const struct sctp *s);
-size_t tx_packet_bytes(const struct sctp *s);
+size_t tx_packet_bytes(struct sctp *s);
 void tx_fill(struct sctp *s, usec now, struct wr *w);
 
 /* queue.c */

@@ -18,7 +18,7 @@ struct cc_ops {
     void (*on_ack)(struct cc *cc, usec now, size_t acked, bool limited);
     void (*on_loss)(struct cc *cc, usec now, size_t flight); /* once per round trip of losses */
     void (*on_timeout)(struct cc *cc, usec now);
-    void (*on_idle)(struct cc *cc, usec now); /* about to send after a pause longer than the RTO */
+    void (*on_idle)(struct cc *cc, usec now); /* once per RTO of a pause, when it ends */
 };
 
 struct cc {

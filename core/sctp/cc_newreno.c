@@ -51,7 +51,7 @@ static void newreno_on_timeout(struct cc *cc, usec now)
     cc->partial_bytes = 0;
 }
 
-/* RFC 9260 §7.2.1: halved for each RTO without traffic, down to where it began. */
+/* Halved, down to where it began. */
 static void newreno_on_idle(struct cc *cc, usec now)
 {
     size_t least = INITIAL_PACKETS * cc->packet_bytes;

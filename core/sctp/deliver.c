@@ -80,7 +80,7 @@ bool deliver(struct sctp *s, struct stream *st, const struct data_chunk *d)
 }
 
 /* What has become deliverable now that something before it has. */
-void deliver_parked(struct sctp *s, struct stream *st)
+void deliver_parked(struct sctp *s, usec now, struct stream *st)
 {
     struct park *p = &s->rx.park;
 
@@ -98,8 +98,10 @@ void deliver_parked(struct sctp *s, struct stream *st)
         if (!slot)
             return;
         d = park_get(p, slot);
-        if (d.stream != st->id || deliver_judge(st, &d) != DELIVERABLE)
-            return; /* never will be: is_consistent() of rx.c finds it out */
+        if (d.stream != st->id || deliver_judge(st, &d) != DELIVERABLE) {
+            assoc_fail(s, now, CAUSE_PROTOCOL_VIOLATION, "fragments of two messages mixed");
+            return;
+        }
         if (!deliver(s, st, &d)) {
             s->rx.is_pool_short = true;
             return;
@@ -145,7 +147,7 @@ void sctp_consume(struct sctp *s, usec now, uint16_t stream, size_t len)
         s->rx.unread_bytes -= PIECE_HEADER_LEN;
         load_piece(st);
     }
-    rx_retry(s);
+    rx_retry(s, now);
     sack_after_consume(s, now);
 }
 

@@ -182,13 +182,13 @@ static enum cookie_action judge_cookie(const struct sctp *s, const struct cookie
     return COOKIE_DROP;        /* C: a late one of an attempt given up; and nonsense */
 }
 
-static void report_stale(struct sctp *s, usec late_us)
+static void report_stale(struct sctp *s, uint32_t tag, usec late_us)
 {
     uint8_t measure[4];
     struct wr w = wr_of(measure, sizeof measure);
 
     wr_u32(&w, (uint32_t)usec_clamp(late_us, 0, UINT32_MAX));
-    reply_error(s, CAUSE_STALE_COOKIE, wr_written(&w));
+    reply_error_to(s, tag, REPLY_ALONE, CAUSE_STALE_COOKIE, wr_written(&w));
 }
 
 /* A is a peer that lost its state: bytes both sides promised to deliver are gone, so the
@@ -206,10 +206,8 @@ enum verdict on_cookie_echo(struct sctp *s, usec now, uint32_t tag, const struct
     action = judge_cookie(s, &k);
     if (now - k.made_at > COOKIE_LIFETIME_US &&
         !(k.local_tag == s->local_tag && k.peer_tag == s->peer_tag && s->state >= STATE_UP)) {
-        if (action == COOKIE_ACCEPT && s->state == STATE_CLOSED) {
-            s->peer_tag = k.peer_tag;
-            report_stale(s, now - k.made_at - COOKIE_LIFETIME_US);
-        }
+        if (action == COOKIE_ACCEPT)
+            report_stale(s, k.peer_tag, now - k.made_at - COOKIE_LIFETIME_US);
         return VERDICT_UNEXPECTED;
     }
     if (action == COOKIE_DROP)

@@ -107,7 +107,7 @@ static enum verdict take_chunks(struct sctp *s, usec now, uint32_t tag, struct r
         }
         one = take_chunk(s, now, tag, c);
         has_data |= c->type == CHUNK_DATA;
-        if (one != VERDICT_TAKEN && one != VERDICT_DUPLICATE)
+        if (worst == VERDICT_TAKEN || (one != VERDICT_TAKEN && one != VERDICT_DUPLICATE))
             worst = one;
         if (has_cookie && one != VERDICT_TAKEN && c->type == CHUNK_COOKIE_ECHO)
             break; /* what follows belongs to an association that is not to be */

@@ -1,10 +1,10 @@
 /* Which chunks are lost, and what that means for the window. RFC 9260 §7.2.3, §6.3.3.
  *
  * A chunk is lost when a packet sent three packets later has arrived. Counting packets, as RFC 9002
- * §6.1.1 does, and not SACKs as RFC 9260 §7.2.4, stays right when one SACK answers a whole run, when
- * SACKs are lost, and for what was sent again (deviations.md, S4). Packet numbers grow with TSNs
- * until a chunk is sent again, so a cursor looks at each TSN once; those sent again stand in a ring
- * in the order of sending, of which only the first is looked at. */
+ * §6.1.1 does, and not SACKs as RFC 9260 §7.2.4, stays right when one SACK answers a whole run,
+ * when SACKs are lost, and for what was sent again (deviations.md, S4). Packet numbers grow with
+ * TSNs until a chunk is sent again, so a cursor looks at each TSN once; those sent again stand in a
+ * ring in the order of sending, of which only the first is looked at. */
 #include "core/sctp/assoc.h"
 
 #include <stdlib.h>
@@ -36,13 +36,13 @@ static void begin_recovery(struct sctp *s, usec now)
 
 static bool is_overdue(const struct sctp *s, const struct tx_chunk *c)
 {
-    return (int32_t)(s->tx.acked_packet - c->packet) >= (int32_t)s->tx.reordering;
+    return s->tx.acked_packet >= c->packet + s->tx.reordering;
 }
 
 /* Losses of one flight are one event; of what was sent after the window shrank, another. */
 static bool is_new_event(const struct sctp *s, const struct tx_chunk *c)
 {
-    return (int32_t)(c->packet - s->tx.recover_packet) > 0;
+    return c->packet > s->tx.recover_packet;
 }
 
 static bool mark_missing(struct sctp *s)
@@ -97,7 +97,7 @@ void loss_note_acked(struct sctp *s, usec now, const struct tx_chunk *c)
 {
     if (c->is_retransmitted && now - c->sent_at < s->rto.srtt_us / 2)
         return;
-    if ((int32_t)(c->packet - s->tx.acked_packet) > 0)
+    if (c->packet > s->tx.acked_packet)
         s->tx.acked_packet = c->packet;
 }
 
@@ -107,7 +107,7 @@ void loss_detect(struct sctp *s, usec now)
 
     if (now < s->tx.hold_loss_until)
         return;
-    if (s->tx.is_recovering && (int32_t)(s->tx.acked_packet - s->tx.recover_packet) > 0)
+    if (s->tx.is_recovering && s->tx.acked_packet > s->tx.recover_packet)
         s->tx.is_recovering = false;
     is_missing = mark_missing(s);
     is_lost_again = mark_lost_again(s);

@@ -6,7 +6,7 @@ enum { PACKET_MIN = 64 };
 
 /* A cursor over the run's next packet, the common header written; cap 0 if the run is full. A run
  * takes no packets that a short first one would cut far below the usual size. */
-static struct wr begin_packet(const struct sctp *s, struct out *out, uint32_t tag)
+static struct wr begin_packet(struct sctp *s, struct out *out, uint32_t tag)
 {
     size_t room = out_room(out) & ~(size_t)3, usual = tx_packet_bytes(s);
     struct common_header h = {

@@ -128,7 +128,7 @@ void queue_pool_tick(struct sctp *s, usec now)
     if (now < s->pool_retry_at)
         return;
     s->pool_retry_at = USEC_NEVER;
-    rx_retry(s);
+    rx_retry(s, now);
     queue_wake_waiters(s);
     if (s->tx.waiters || s->rx.is_pool_short)
         s->pool_retry_at = now + POOL_RETRY_US;

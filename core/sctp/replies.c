@@ -44,16 +44,23 @@ void reply_take(struct sctp *s, struct wr *w)
         chain_take(&s->replies, at, len);
 }
 
-/* An ERROR with one cause, whose information is cut to what is worth sending back. */
-void reply_error(struct sctp *s, enum cause_code cause, struct bytes info)
+/* The information is cut to what is worth sending back. */
+void reply_error_to(struct sctp *s, uint32_t tag, unsigned flags, enum cause_code cause,
+                    struct bytes info)
 {
     enum { INFO_MAX = 128 };
     uint8_t chunk[INFO_MAX + 16];
     struct wr w = wr_of(chunk, sizeof chunk);
     size_t at = chunk_begin(&w, CHUNK_ERROR, 0);
 
-    param_encode(&w, (uint16_t)cause,
-                 bytes_of(info.data, info.len < INFO_MAX ? info.len : INFO_MAX));
+    if (info.len > INFO_MAX)
+        info.len = INFO_MAX;
+    param_encode(&w, (uint16_t)cause, info);
     wr_patch_u16(&w, at + 2, (uint16_t)(w.len - at));
-    reply_add(s, s->peer_tag, 0, wr_written(&w));
+    reply_add(s, tag, flags, wr_written(&w));
+}
+
+void reply_error(struct sctp *s, enum cause_code cause, struct bytes info)
+{
+    reply_error_to(s, s->peer_tag, 0, cause, info);
 }

@@ -119,7 +119,7 @@ static enum verdict place_chunk(struct sctp *s, usec now, struct stream *st,
             return VERDICT_LIMIT;
         if (deliver(s, st, d)) {
             advance_cumulative(s, d->tsn);
-            deliver_parked(s, st);
+            deliver_parked(s, now, st);
             return VERDICT_TAKEN;
         }
         if (d->tsn != s->rx.cum_tsn + 1)
@@ -193,12 +193,12 @@ void rx_after_packet(struct sctp *s, usec now)
         s->pool_retry_at = now + POOL_RETRY_US;
 }
 
-void rx_retry(struct sctp *s)
+void rx_retry(struct sctp *s, usec now)
 {
     if (!s->rx.is_pool_short)
         return;
     s->rx.is_pool_short = false;
     for (size_t i = 0; i < s->streams_cap; i++)
         if (s->streams[i])
-            deliver_parked(s, s->streams[i]);
+            deliver_parked(s, now, s->streams[i]);
 }

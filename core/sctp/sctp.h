@@ -24,7 +24,7 @@ struct sctp_config {
     uint16_t remote_port;       /* 5000 */
     uint16_t streams_max;       /* of each direction: 1024; memory is taken per stream used */
     size_t packet_bytes_max;    /* of an SCTP packet, common header included: 1160 */
-    size_t message_bytes_max;   /* sent or received: 262144 */
+    size_t message_bytes_max;   /* sent: 262144; received ones stream, however long they are */
     size_t tx_bytes_max;        /* unsent and unacknowledged, all streams: 4 MiB */
     size_t stream_tx_bytes_max; /* the same of one stream: 1 MiB */
     size_t rx_bytes_max;        /* received and not consumed: 4 MiB, announced as a_rwnd */
@@ -40,7 +40,8 @@ enum sctp_event_type {
     SCTP_EVENT_READABLE, /* stream: bytes arrived on a stream that had none */
     SCTP_EVENT_WRITABLE, /* stream: room again after sctp_send() said ERR_LIMIT there */
     SCTP_EVENT_RESET,    /* stream: the peer reset its outgoing side (RFC 6525) */
-    SCTP_EVENT_CLOSED    /* terminal; then only sctp_free() */
+    SCTP_EVENT_CLOSED    /* terminal: what was received stays readable, and sctp_input() and
+                          * sctp_poll_output() still answer a peer's repeated farewell */
 };
 
 enum sctp_reason {
@@ -80,7 +81,8 @@ struct sctp_piece {
 int sctp_new(struct sctp **out, const struct sctp_config *cfg, const struct rng *rng);
 void sctp_free(struct sctp *s);
 
-/* Sends INIT. Both sides may call it (RFC 8831); a side that does not still answers. ERR_STATE. */
+/* Sends INIT. Both sides may call it (RFC 8831); a side that does not still answers.
+ * ERR_WRONG_STATE: closing or closed. */
 int sctp_connect(struct sctp *s, usec now);
 
 /* Offers one packet, borrowed until return. */
@@ -93,7 +95,8 @@ bool sctp_poll_event(struct sctp *s, struct sctp_event *ev);
 usec sctp_next_timeout(const struct sctp *s);
 
 /* Queues one whole message, copied. ERR_LIMIT: no room now, SCTP_EVENT_WRITABLE follows.
- * ERR_INVALID: longer than message_bytes_max or no such stream. ERR_STATE: closing or closed.
+ * ERR_INVALID: empty, longer than message_bytes_max or the stream's limit, or no such stream.
+ * ERR_WRONG_STATE: closing or closed. ERR_NOMEM: a stream's first use.
  * May be called before UP: the message waits. */
 int sctp_send(struct sctp *s, usec now, uint16_t stream, uint32_t ppid, struct bytes message);
 
@@ -114,7 +117,9 @@ bool sctp_recv(const struct sctp *s, uint16_t stream, struct sctp_piece *piece);
  * receive window again. */
 void sctp_consume(struct sctp *s, usec now, uint16_t stream, size_t len);
 
-/* Resets our outgoing side of a stream (RFC 6525) once its queue is sent. ERR_STATE, ERR_LIMIT. */
+/* Resets our outgoing side of a stream (RFC 6525) once its queue is acknowledged; until the peer
+ * has agreed, sctp_send() there says ERR_LIMIT. ERR_WRONG_STATE: not up, or the peer cannot.
+ * ERR_LIMIT: already under way. ERR_INVALID, ERR_NOMEM. */
 int sctp_reset_stream(struct sctp *s, usec now, uint16_t stream);
 
 /* Delivers what is queued, then SHUTDOWN. */

@@ -123,15 +123,20 @@ static bool is_window_full(const struct sctp *s)
     return s->tx.flight_bytes >= s->cc.cwnd_bytes;
 }
 
+/* The oldest lost chunk; there must be one. */
+static struct tx_chunk *first_lost(struct sctp *s)
+{
+    while (tx_chunk_at(s, s->tx.resend_from)->state != TX_LOST)
+        s->tx.resend_from++;
+    return tx_chunk_at(s, s->tx.resend_from);
+}
+
 /* Lost chunks go first, the oldest of them foremost. */
 static void resend_lost(struct sctp *s, usec now, struct wr *w)
 {
     while (s->tx.lost_count && (!is_window_full(s) || s->tx.may_resend_at_once)) {
-        struct tx_chunk *c;
+        struct tx_chunk *c = first_lost(s);
 
-        while (tx_chunk_at(s, s->tx.resend_from)->state != TX_LOST)
-            s->tx.resend_from++;
-        c = tx_chunk_at(s, s->tx.resend_from);
         if (tx_chunk_bytes(c) > wr_left(w))
             break;
         s->tx.lost_count--;
@@ -227,13 +232,24 @@ bool tx_has_work(const struct sctp *s)
     return !sched_is_empty(s) && !is_window_full(s) && does_peer_have_room(s, 1);
 }
 
+/* RFC 9260 §7.2.1: a window unused for long says little about the path; once per RTO. */
+static void note_pause(struct sctp *s, usec now)
+{
+    usec pause = now - s->tx.last_sent_at;
+    size_t before = 0;
+
+    for (; pause > s->rto.rto_us && s->cc.cwnd_bytes != before; pause -= s->rto.rto_us) {
+        before = s->cc.cwnd_bytes;
+        s->cc.ops->on_idle(&s->cc, now);
+    }
+}
+
 void tx_fill(struct sctp *s, usec now, struct wr *w)
 {
     uint64_t had_sent = s->info.data_chunks_sent;
-    bool is_idle = s->tx.base_tsn == s->tx.next_tsn;
 
-    if (is_idle && now - s->tx.last_sent_at > s->rto.rto_us && !sched_is_empty(s))
-        s->cc.ops->on_idle(&s->cc, now);
+    if (s->tx.base_tsn == s->tx.next_tsn && !sched_is_empty(s))
+        note_pause(s, now);
     resend_lost(s, now, w);
     send_new(s, now, w);
     if (s->info.data_chunks_sent == had_sent)
@@ -243,14 +259,11 @@ void tx_fill(struct sctp *s, usec now, struct wr *w)
 }
 
 /* The packet that the oldest lost chunk needs: a path may have become narrower since. */
-size_t tx_packet_bytes(const struct sctp *s)
+size_t tx_packet_bytes(struct sctp *s)
 {
     size_t usual = s->cc.packet_bytes & ~(size_t)3, needed = 0;
 
-    for (uint32_t tsn = s->tx.resend_from; s->tx.lost_count; tsn++)
-        if (tx_chunk_at(s, tsn)->state == TX_LOST) {
-            needed = COMMON_HEADER_LEN + tx_chunk_bytes(tx_chunk_at(s, tsn));
-            break;
-        }
+    if (s->tx.lost_count)
+        needed = COMMON_HEADER_LEN + tx_chunk_bytes(first_lost(s));
     return needed > usual ? needed : usual;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/base/crc32c.h"
+#include "tests/support/alloc.h"
 #include "tests/support/hex.h"
 #include "tests/support/rng.h"
 
@@ -71,8 +72,10 @@ static void wire_put(struct sctp_pair *p, int from, struct bytes packet)
         .number = p->packets++,
         .to = !from,
         .len = packet.len,
-        .bytes = malloc(packet.len),
     };
+    alloc_pause(); /* the wire is not what a test of failing allocations is about */
+    w[i].bytes = malloc(packet.len);
+    alloc_resume();
     assert(w[i].bytes);
     memcpy(w[i].bytes, packet.data, packet.len);
     if (rng_below(&p->rng, 1000000) < p->link.corrupt_ppm)
@@ -278,9 +281,12 @@ bool pair_is_delivered(const struct sctp_pair *p, int from)
 bool pair_transfer(struct sctp_pair *p, int from, unsigned streams, size_t total,
                    size_t message_max, usec until)
 {
-    uint8_t *message = malloc(message_max);
+    uint8_t *message;
     size_t sent = 0, len = 0;
 
+    alloc_pause();
+    message = malloc(message_max);
+    alloc_resume();
     assert(message);
     rng_fill(&p->rng, message, message_max);
     while (!(sent >= total && pair_is_delivered(p, from))) {

@@ -28,32 +28,36 @@ static bool is_well_formed(const struct tsn_set *set)
     return true;
 }
 
-/* Against an array of bits, around the wrap. */
+enum { SPAN = 300 };
+static const uint32_t base = 0xffffff80; /* so that the numbers wrap */
+
+static void add_some(struct tsn_set *set, bool *bits, struct rng *rng)
+{
+    for (int i = 0; i < 250; i++) {
+        uint32_t at = rng_below(rng, SPAN);
+
+        if (bits[at])
+            continue;
+        CHECK("added", tsn_set_add(set, base + at) == ERR_OK);
+        bits[at] = rng_below(rng, 4) > 0;
+        if (!bits[at])
+            tsn_set_remove(set, base + at);
+        CHECK("ordered and apart", is_well_formed(set));
+    }
+}
+
 TEST(a_set_of_tsns_is_what_was_added)
 {
-    enum { SPAN = 300 };
     uint64_t seed = 5;
     struct rng rng = test_rng(&seed);
-    uint32_t base = 0xffffff80;
 
     for (int round = 0; round < 50; round++) {
         bool bits[SPAN] = { false };
+        uint32_t cut = rng_below(&rng, SPAN);
         struct tsn_set set;
 
         tsn_set_init(&set, SPAN);
-        for (int i = 0; i < 250; i++) {
-            uint32_t at = rng_below(&rng, SPAN);
-
-            if (!bits[at]) {
-                CHECK("added", tsn_set_add(&set, base + at) == ERR_OK);
-                bits[at] = rng_below(&rng, 4) > 0;
-                if (!bits[at])
-                    tsn_set_remove(&set, base + at);
-            }
-            CHECK("ordered and apart", is_well_formed(&set));
-        }
-        uint32_t cut = rng_below(&rng, SPAN);
-
+        add_some(&set, bits, &rng);
         tsn_set_drop_to(&set, base + cut);
         for (uint32_t i = 0; i < SPAN; i++)
             CHECK("in it or not", tsn_set_has(&set, base + i) == (bits[i] && i > cut));
@@ -74,24 +78,24 @@ static void collect(void *ctx, struct tsn_range range)
 
 TEST(differences_are_what_one_set_has_more)
 {
-    enum { SPAN = 64 };
+    enum { NUMBERS = 64 };
     uint64_t seed = 6;
     struct rng rng = test_rng(&seed);
 
     for (int round = 0; round < 300; round++) {
-        bool found[SPAN] = { false };
+        bool found[NUMBERS] = { false };
         struct tsn_set a, b;
 
-        tsn_set_init(&a, SPAN);
-        tsn_set_init(&b, SPAN);
-        for (uint32_t i = 0; i < SPAN; i++) {
+        tsn_set_init(&a, NUMBERS);
+        tsn_set_init(&b, NUMBERS);
+        for (uint32_t i = 0; i < NUMBERS; i++) {
             if (rng_below(&rng, 3) > 0)
                 tsn_set_append(&a, (struct tsn_range){ i, i });
             if (rng_below(&rng, 3) > 0)
                 tsn_set_append(&b, (struct tsn_range){ i, i });
         }
         tsn_set_difference(&a, &b, found, collect);
-        for (uint32_t i = 0; i < SPAN; i++)
+        for (uint32_t i = 0; i < NUMBERS; i++)
             CHECK("in a, not in b", found[i] == (tsn_set_has(&a, i) && !tsn_set_has(&b, i)));
         tsn_set_deinit(&a);
         tsn_set_deinit(&b);
