@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "apps/common/client.h"
+#include "apps/common/describe.h"
 #include "apps/common/clock.h"
 #include "apps/common/progress.h"
 #include "apps/common/say.h"
@@ -94,8 +94,8 @@ void figures_show(struct figures *f, usec now)
     if (f->fetch)
         format_file(f, file, span);
     snprintf(line, sizeof line, "%5.1f s  %s | %s | %s%s | ping %.2f ms",
-             (double)(now - f->began_at) / (double)SECOND, client_path_name(info.path), video,
-             audio, file, ms(f->pings.last));
+             (double)(now - f->began_at) / (double)SECOND, describe_path(info.path), video, audio,
+             file, ms(f->pings.last));
     if (f->is_live)
         progress_draw(line);
     else
@@ -115,10 +115,10 @@ static void summary_json(const struct figures *f, const json_t *device)
         "{sIsIsIsI}", "count", (json_int_t)p->count, "least_us", (json_int_t)p->least, "mean_us",
         (json_int_t)(p->count ? p->sum / (usec)p->count : 0), "most_us", (json_int_t)p->most);
 
-    say_json(json_pack("{s{so*sO*sososo*so}}", "summary", "session", client_session_json(f->handle),
-                       "device_session", device, "video", stream_json(f->video), "audio",
-                       stream_json(f->audio), "file", f->fetch ? fetch_json(f->fetch) : NULL,
-                       "pings", pings));
+    say_json(json_pack("{s{so*sO*sososo*so}}", "summary", "session",
+                       describe_session_json(f->handle), "device_session", device, "video",
+                       stream_json(f->video), "audio", stream_json(f->audio), "file",
+                       f->fetch ? fetch_json(f->fetch) : NULL, "pings", pings));
 }
 
 static void say_stream(const char *name, const struct receiver *r)
@@ -182,7 +182,7 @@ void figures_summary(struct figures *f, const json_t *device)
             ms(p->least), ms(p->sum / (usec)p->count), ms(p->most));
     if (hawser_session_info(f->handle, &info))
         return;
-    client_describe(&info, text, sizeof text);
+    describe_session(&info, text, sizeof text);
     say("path        %s", text);
     say("connected   in %.1f ms", ms(info.connect_us));
     say_loss(&info, device);

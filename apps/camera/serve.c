@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "apps/camera/stream.h"
-#include "apps/common/client.h"
+#include "apps/common/describe.h"
 #include "apps/common/clock.h"
 #include "apps/common/control.h"
 #include "apps/common/exchange.h"
@@ -74,7 +74,7 @@ static json_t *on_info(struct viewer *v, const json_t *request, const char **why
                      "files", v->camera->files >= 0, "sessions", atomic_load(&v->host->active),
                      "video", stream_json(RECORD_VIDEO, v->camera->source), "audio",
                      stream_json(RECORD_AUDIO, v->camera->source), "session",
-                     client_session_json(v->handle));
+                     describe_session_json(v->handle));
 }
 
 /* The reply promises which of the two will come, so both are started before it is sent. */

@@ -1,7 +1,6 @@
 #include "apps/common/client.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "apps/common/clock.h"
@@ -60,7 +59,7 @@ static void await_result(struct attempt *a, const char *trace_id)
     pthread_mutex_unlock(&a->lock);
 }
 
-int client_connect(const struct options *o, const char *id)
+static int start_session(const struct options *o, const char *id)
 {
     struct attempt a = { .result = PENDING };
     char trace_id[HAWSER_TRACE_ID_MAX];
@@ -90,7 +89,7 @@ int client_open(const struct options *o, const char *id)
 
     if (result < 0)
         return result;
-    result = client_connect(o, id);
+    result = start_session(o, id);
     if (result < 0)
         hawser_deinit();
     return result;
@@ -100,47 +99,4 @@ void client_close(int handle)
 {
     hawser_disconnect(handle);
     hawser_deinit();
-}
-
-const char *client_path_name(enum hawser_path_kind path)
-{
-    static const char *const names[] = { "none", "lan", "direct", "relayed" };
-
-    return path <= HAWSER_PATH_RELAYED ? names[path] : "unknown";
-}
-
-static json_t *channels_json(const struct hawser_session_info *info)
-{
-    json_t *channels = json_array();
-
-    for (int i = 0; i < HAWSER_CHANNELS; i++) {
-        const struct hawser_channel_info *c = &info->channel[i];
-
-        json_array_append_new(channels, json_pack("{sIsIsisi}", "sent", (json_int_t)c->sent,
-                                                  "received", (json_int_t)c->received, "unsent",
-                                                  (int)c->unsent, "unread", (int)c->unread));
-    }
-    return channels;
-}
-
-json_t *client_session_json(int handle)
-{
-    struct hawser_session_info i;
-
-    if (hawser_session_info(handle, &i))
-        return NULL;
-    return json_pack("{ss ss ss ss sI sI sI sI sI sI sI sI so}", "peer", i.peer_id, "path",
-                     client_path_name(i.path), "local_address", i.local_address, "remote_address",
-                     i.remote_address, "rtt_us", (json_int_t)i.rtt_us, "connect_us",
-                     (json_int_t)i.connect_us, "established_us", (json_int_t)i.established_us,
-                     "packets_sent", (json_int_t)i.packets_sent, "packets_received",
-                     (json_int_t)i.packets_received, "packets_dropped",
-                     (json_int_t)i.packets_dropped, "chunks_sent", (json_int_t)i.chunks_sent,
-                     "chunks_resent", (json_int_t)i.chunks_resent, "channels", channels_json(&i));
-}
-
-void client_describe(const struct hawser_session_info *info, char *text, size_t cap)
-{
-    snprintf(text, cap, "%s %s - %s, round trip %.1f ms", client_path_name(info->path),
-             info->local_address, info->remote_address, (double)info->rtt_us / 1000);
 }

@@ -1,6 +1,7 @@
 #include <time.h>
 
 #include "apps/common/client.h"
+#include "apps/common/describe.h"
 #include "apps/common/clock.h"
 #include "apps/common/say.h"
 #include "apps/common/stop.h"
@@ -25,10 +26,10 @@ static int show(int handle)
 
     if (error)
         return say_failure(error, "the session");
-    client_describe(&info, text, sizeof text);
+    describe_session(&info, text, sizeof text);
     say("connected to %s in %.1f ms, %.1f ms after its answer\n%s", info.peer_id,
         (double)info.connect_us / 1000, (double)info.established_us / 1000, text);
-    say_json(json_pack("{so*}", "connected", client_session_json(handle)));
+    say_json(json_pack("{so*}", "connected", describe_session_json(handle)));
     return EXIT_CODE_OK;
 }
 

@@ -3,6 +3,7 @@
 
 #include "apps/common/ask.h"
 #include "apps/common/client.h"
+#include "apps/common/describe.h"
 #include "apps/common/say.h"
 #include "apps/common/stop.h"
 #include "apps/hawser/commands.h"
@@ -63,10 +64,10 @@ static int status_of(int handle)
         return EXIT_CODE_FAILED;
     say_device(info);
     if (!hawser_session_info(handle, &session)) {
-        client_describe(&session, text, sizeof text);
+        describe_session(&session, text, sizeof text);
         say("path     %s\nconnect  %.1f ms", text, (double)session.connect_us / 1000);
     }
-    say_json(json_pack("{soso*}", "device", info, "session", client_session_json(handle)));
+    say_json(json_pack("{soso*}", "device", info, "session", describe_session_json(handle)));
     return EXIT_CODE_OK;
 }
 

@@ -202,6 +202,11 @@ static void end(struct up *u)
             close(fds[i]);
 }
 
+static bool is_everywhere(const char *address)
+{
+    return strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
+}
+
 int command_up(int argc, char **argv)
 {
     struct up u = { .broker = { .state = ".hawser", .address = "127.0.0.1" },
@@ -236,6 +241,11 @@ int command_up(int argc, char **argv)
         return options_exit(first);
     stop_on_signals();
     u.broker.port = (uint16_t)port;
+    if (!u.broker.name && is_everywhere(u.broker.address)) {
+        say_error("--address %s: --name HOST must tell how clients reach this machine",
+                  u.broker.address);
+        return EXIT_CODE_USAGE;
+    }
     if (!u.broker.name)
         u.broker.name = u.broker.address;
     code = run(&u);

@@ -1,7 +1,7 @@
 /* What people read: amounts, progress, options and their mistakes. */
 #include <stdlib.h>
 
-#include "apps/common/client.h"
+#include "apps/common/describe.h"
 #include "apps/common/options.h"
 #include "apps/common/progress.h"
 #include "apps/common/qr.h"
@@ -119,8 +119,8 @@ TEST(codes_come_with_advice)
 {
     CHECK("to pair", strstr(say_advice(HAWSER_ERR_UNAUTHORISED), "hawser pair"));
     CHECK("none for what explains itself", !say_advice(HAWSER_ERR_CLOSED_LOCALLY));
-    CHECK("a path", strcmp(client_path_name(HAWSER_PATH_RELAYED), "relayed") == 0);
-    CHECK("none known", strcmp(client_path_name((enum hawser_path_kind)9), "unknown") == 0);
+    CHECK("a path", strcmp(describe_path(HAWSER_PATH_RELAYED), "relayed") == 0);
+    CHECK("none known", strcmp(describe_path((enum hawser_path_kind)9), "unknown") == 0);
 }
 
 TEST(a_qr_code_is_square)

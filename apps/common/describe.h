@@ -1,0 +1,19 @@
+/* describe.h: a session in words and as JSON. */
+#ifndef HAWSER_APPS_COMMON_DESCRIBE_H
+#define HAWSER_APPS_COMMON_DESCRIBE_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "hawser/hawser.h"
+
+/* "lan", "direct", "relayed" or "none". */
+const char *describe_path(enum hawser_path_kind path);
+
+/* "direct 192.0.2.1:4000 - 192.0.2.2:4001, round trip 0.4 ms". */
+void describe_session(const struct hawser_session_info *info, char *text, size_t cap);
+
+/* All that is known of a session; NULL if it is gone. */
+json_t *describe_session_json(int handle);
+
+#endif
