@@ -23,6 +23,12 @@ void ice_enter(struct ice *a, enum ice_state to, usec now)
     a->fail_at = to == ICE_CHECKING ? now + a->cfg.fail_after_us : USEC_NEVER;
 }
 
+void ice_tell(struct ice *a, enum ice_path_news news, usec now)
+{
+    a->news = (uint8_t)news;
+    a->news_at = now;
+}
+
 /* A pace is a bucket of ICE_BURST sends that one Ta refills by one; full_at is when it is full.
  * Returns when the next send is allowed. */
 usec ice_pace_next(const struct ice *a, usec full_at)
@@ -193,7 +199,7 @@ static void on_no_time_left(struct ice *a, usec now)
     if (a->state == ICE_CONNECTED)
         return;
     ice_enter(a, ICE_FAILED, now);
-    a->news = ICE_NEWS_FAILED;
+    ice_tell(a, ICE_NEWS_FAILED, now);
 }
 
 void ice_tick(struct ice *a, usec now)
@@ -275,7 +281,7 @@ bool ice_poll_event(struct ice *a, struct ice_event *ev)
         return true;
     if (a->news == ICE_NEWS_NONE)
         return false;
-    *ev = (struct ice_event){ .type = types[a->news] };
+    *ev = (struct ice_event){ .type = types[a->news], .at = a->news_at };
     if (a->news == ICE_NEWS_SELECTED)
         ice_selected(a, &ev->path);
     a->news = ICE_NEWS_NONE;

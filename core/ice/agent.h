@@ -91,6 +91,7 @@ struct ice {
     bool is_controlling, local_ended, remote_ended, gathered_told;
     uint8_t selected; /* index of a pair or ICE_NONE */
     uint8_t news;     /* enum ice_path_news: the newest counts */
+    usec news_at;
     uint64_t tie_breaker;
     char *ufrag, *pwd, *remote_ufrag, *remote_pwd; /* owned */
 
@@ -113,6 +114,7 @@ struct ice {
 
 /* agent.c */
 void ice_enter(struct ice *a, enum ice_state to, usec now);
+void ice_tell(struct ice *a, enum ice_path_news news, usec now);
 usec ice_pace_next(const struct ice *a, usec full_at);
 void ice_pace_take(const struct ice *a, usec *full_at, usec now);
 

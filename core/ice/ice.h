@@ -73,6 +73,7 @@ struct ice_event {
     enum ice_event_type type;
     struct ice_candidate candidate;
     struct ice_path path;
+    usec at; /* SELECTED, LOST, FAILED: when; path.heard_at may be long before it */
 };
 
 int ice_new(struct ice **out, const struct ice_config *cfg, const struct rng *rng);

@@ -160,7 +160,7 @@ static void set_selected(struct ice *a, uint8_t pair, usec now)
     if (pair == a->selected)
         return;
     a->selected = pair;
-    a->news = ICE_NEWS_SELECTED;
+    ice_tell(a, ICE_NEWS_SELECTED, now);
     a->pairs[pair].next_at =
         usec_min(a->pairs[pair].next_at, now + ice_consent_interval(a, &a->pairs[pair]));
     if (a->state == ICE_CHECKING)
@@ -233,7 +233,7 @@ void ice_drop_selected(struct ice *a, usec now)
     }
     if (!was_connected)
         return;
-    a->news = ICE_NEWS_LOST;
+    ice_tell(a, ICE_NEWS_LOST, now);
     begin_anew(a);
     ice_enter(a, ICE_CHECKING, now);
 }

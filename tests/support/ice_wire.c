@@ -127,6 +127,7 @@ static void on_event(struct wire *w, struct wire_node *n, const struct ice_event
     case ICE_EVENT_SELECTED:
         n->selected_count++;
         n->path = ev->path;
+        n->told_at = ev->at;
         if (n->selected_at == USEC_NEVER)
             n->selected_at = w->now;
         break;

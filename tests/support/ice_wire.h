@@ -33,7 +33,7 @@ struct wire_node {
 
     /* What was seen. */
     size_t candidates, selected_count, lost_count, failed_count, gathered_count, sent;
-    usec selected_at, gathered_at, lost_at, failed_at;
+    usec selected_at, gathered_at, lost_at, failed_at, told_at; /* told_at: the last event's own */
     struct ice_path path;
     struct ice_candidate last_candidate;
     char lines[8][ICE_CANDIDATE_TEXT_MAX];

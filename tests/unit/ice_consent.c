@@ -138,12 +138,15 @@ TEST(a_silent_path_gives_way_after_three_checks)
 {
     for (uint64_t seed = 1; seed <= 30; seed++) {
         struct wire w;
+        usec cut;
 
         wire_two_paths(&w, seed);
+        cut = w.now;
         w.cut_host = wire_addr("192.168.1.20:5000");
         wire_run(&w, w.now + 18 * SECOND + SECOND / 10);
         CHECK("moved", w.node[0].path.remote.family == ADDR_IPV6 &&
                            w.node[1].path.remote.family == ADDR_IPV6);
+        CHECK("with the time of the move", w.node[0].told_at > cut + 8 * SECOND);
         w.cut_host = (struct addr){ 0 };
         wire_run(&w, w.now + 20 * SECOND);
         CHECK("moved back when it answers again", w.node[0].path.remote.family == ADDR_IPV4 &&
