@@ -20,6 +20,7 @@ struct admission {
     json_t *candidates[ADMISSION_CANDIDATES_MAX]; /* messages that came meanwhile; the loop's */
     size_t candidate_count;
     struct hawser_request request;
+    bool is_withdrawn; /* the peer said bye; the loop's */
     int number, reason;
 };
 
@@ -93,7 +94,9 @@ static int check_state(const struct device *d)
     int code = HAWSER_ERR_OK;
 
     pthread_mutex_lock(&lib.lock);
-    if (d->is_private)
+    if (d->is_closed)
+        code = HAWSER_ERR_LEFT;
+    else if (d->is_private)
         code = HAWSER_ERR_PRIVACY_REFUSED;
     else if (d->is_in_call)
         code = HAWSER_ERR_IN_CALL;
@@ -113,6 +116,21 @@ static void add_candidates(struct link *l, const struct admission *a)
         link_add_candidates(l, a->candidates[i]);
 }
 
+/* A device that has begun to close has told its links so already, and gets no new ones. */
+static bool hand_over(struct link *l, struct device *d)
+{
+    bool is_open;
+
+    pthread_mutex_lock(&lib.lock);
+    is_open = !d->is_closed;
+    if (is_open) {
+        l->device = d;
+        link_enlist(l);
+    }
+    pthread_mutex_unlock(&lib.lock);
+    return is_open;
+}
+
 static void admit(struct device *d, const struct envelope *e, const struct admission *a)
 {
     struct recipient peer;
@@ -125,9 +143,11 @@ static void admit(struct device *d, const struct envelope *e, const struct admis
         device_refuse(d, e, HAWSER_ERR_SESSION_LIMIT);
         return;
     }
-    pthread_mutex_lock(&lib.lock);
-    l->device = d;
-    pthread_mutex_unlock(&lib.lock);
+    if (!hand_over(l, d)) {
+        device_refuse(d, e, HAWSER_ERR_LEFT);
+        link_free(l);
+        return;
+    }
     memcpy(l->peer_key, e->card.ed25519, sizeof l->peer_key);
     l->identity = d->identity;
     l->called_at = io_now();
@@ -190,6 +210,8 @@ static void on_decided(void *ctx)
         code = HAWSER_ERR_TERMINATED - a->reason;
     if (d && !code)
         code = check_state(d);
+    if (a->is_withdrawn)
+        d = NULL; /* nobody waits for an answer */
     if (d && code)
         device_refuse(d, &a->offer, code);
     else if (d)
@@ -237,19 +259,27 @@ static struct admission *new_admission(struct device *d, const struct envelope *
 static void ask(struct device *d, const struct envelope *e, const struct grant_rights *rights)
 {
     struct admission *a = new_admission(d, e, rights);
+    bool is_open;
 
     if (!a) {
         device_refuse(d, e, HAWSER_ERR_SESSION_LIMIT);
         return;
     }
     pthread_mutex_lock(&lib.lock);
-    a->next = d->admissions;
-    d->admissions = a;
-    dispatcher_post(lib.dispatcher, &a->job);
+    is_open = !d->is_closed; /* else nobody would tell it that its device is gone */
+    if (is_open) {
+        a->next = d->admissions;
+        d->admissions = a;
+        dispatcher_post(lib.dispatcher, &a->job);
+    }
     pthread_mutex_unlock(&lib.lock);
+    if (is_open)
+        return;
+    device_refuse(d, e, HAWSER_ERR_LEFT);
+    free_admission(a);
 }
 
-void device_on_candidate(struct device *d, const struct envelope *e)
+static struct admission *find_admission(const struct device *d, const struct envelope *e)
 {
     struct admission *a;
 
@@ -258,6 +288,21 @@ void device_on_candidate(struct device *d, const struct envelope *e)
         if (memcmp(a->offer.sid, e->sid, sizeof e->sid) == 0 && strcmp(a->offer.from, e->from) == 0)
             break;
     pthread_mutex_unlock(&lib.lock); /* only this thread frees admissions */
+    return a;
+}
+
+void device_on_bye(struct device *d, const struct envelope *e)
+{
+    struct admission *a = find_admission(d, e);
+
+    if (a)
+        a->is_withdrawn = true;
+}
+
+void device_on_candidate(struct device *d, const struct envelope *e)
+{
+    struct admission *a = find_admission(d, e);
+
     if (a && a->candidate_count < ADMISSION_CANDIDATES_MAX)
         a->candidates[a->candidate_count++] = json_incref(e->body);
 }

@@ -141,7 +141,8 @@ static int make_link(struct connect *c, const char *remote_id, usec timeout, cha
     l->called_at = io_now();
     l->give_up_at = l->called_at + timeout;
     pthread_mutex_lock(&lib.lock);
-    l->connect = c;
+    l->connect = c; /* before it can be found: whoever ends it must end the connect with it */
+    link_enlist(l);
     pthread_mutex_unlock(&lib.lock);
     return HAWSER_ERR_OK;
 }

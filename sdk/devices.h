@@ -45,7 +45,11 @@ struct device {
 /* ---- On the loop's thread -------------------------------------------------------------------- */
 
 void device_on_offer(struct device *d, const struct envelope *e);
-void device_on_candidate(struct device *d, const struct envelope *e); /* of no link yet */
+
+/* Of an offer that the application still thinks about. */
+void device_on_candidate(struct device *d, const struct envelope *e);
+void device_on_bye(struct device *d, const struct envelope *e);
+
 void device_send_answer(struct link *l);
 void device_on_open(struct link *l);
 

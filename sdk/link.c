@@ -82,14 +82,12 @@ static void free_parts(struct link *l)
     free(l);
 }
 
-static void enlist(struct link *l)
+void link_enlist(struct link *l)
 {
-    pthread_mutex_lock(&lib.lock);
     l->serial = ++lib.serial;
     l->next = lib.links;
     lib.links = l;
     lib.link_count++;
-    pthread_mutex_unlock(&lib.lock);
 }
 
 int link_new(struct link **out, enum link_side side, const struct recipient *peer,
@@ -116,9 +114,14 @@ int link_new(struct link **out, enum link_side side, const struct recipient *pee
         free_parts(l);
         return err;
     }
-    enlist(l);
     *out = l;
     return ERR_OK;
+}
+
+void link_free(struct link *l)
+{
+    rings_deinit(&l->rings);
+    free_parts(l);
 }
 
 void link_ask_close(struct link *l, int code, unsigned reason)
@@ -179,8 +182,7 @@ void link_free_if_unused(struct link *l)
     if (!is_unused)
         return;
     io_timer_deinit(&l->timer);
-    rings_deinit(&l->rings);
-    free_parts(l);
+    link_free(l);
 }
 
 /* Bytes that arrived in time may still wait in the core for room in the rings. */

@@ -87,11 +87,15 @@ struct link {
     char *offer;   /* LINK_APP: sealed, until it is answered */
 };
 
-/* Makes a link in LINK_IDLE that is in lib.links. `sid` NULL: by chance. ERR_NOMEM, ERR_CRYPTO. */
+/* Makes a link in LINK_IDLE that nobody else knows. `sid` NULL: by chance. ERR_NOMEM, ERR_CRYPTO. */
 int link_new(struct link **out, enum link_side side, const struct recipient *peer,
              const uint8_t *sid);
+void link_free(struct link *l); /* while it is not in lib.links */
 
 /* ---- With lib.lock held ---------------------------------------------------------------------- */
+
+/* Puts it into lib.links. From then on anybody may end it, and the loop's thread free it. */
+void link_enlist(struct link *l);
 
 /* Calls on it return `code` from now on; the loop's thread will flush and close. */
 void link_ask_close(struct link *l, int code, unsigned reason);

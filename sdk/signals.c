@@ -41,6 +41,8 @@ static void on_bye(struct identity *id, const struct envelope *e)
     json_int_t reason = json_integer_value(json_object_get(e->body, "reason"));
     int code = HAWSER_ERR_TERMINATED;
 
+    if (!l && id->device)
+        device_on_bye(id->device, e);
     if (!l || l->phase == LINK_ENDED)
         return;
     if (reason > 0 && reason <= HAWSER_REASON_MAX)

@@ -284,6 +284,22 @@ static int aborted(void)
     return code;
 }
 
+/* Nobody says anything for longer than `zombie_ms`. */
+static int zombie(void)
+{
+    struct pair_of_handles h;
+    char byte;
+    int code;
+
+    if (!stage_reinit("zombie_ms", "300"))
+        return INT_MAX;
+    h = stage_connect(&stage);
+    code = hawser_recv_data(h.app, 0, &byte, 1, 20000);
+    stage_disconnect(&stage, h);
+    (void)stage_reinit("zombie_ms", NULL);
+    return code;
+}
+
 static int killed(void)
 {
     struct pair_of_handles h = stage_connect(&stage);
@@ -304,6 +320,7 @@ static int not_online(void)
 
 static const struct row gone_rows[] = {
     { "the device aborts without a word", -12, aborted },
+    { "no application data", -108, zombie },
     { "the device's process is killed", -13, killed },
     { "the device is not online", -6, not_online },
 };

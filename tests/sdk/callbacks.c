@@ -1,0 +1,231 @@
+/* callbacks.c: what the callbacks are told and may do; app and device in one process. */
+#include <pthread.h>
+#include <string.h>
+
+#include "core/base/bytes.h"
+#include "sdk/wait.h"
+#include "tests/check.h"
+#include "tests/sdk/support/stage.h"
+
+static struct broker broker;
+static char home[64], device_id[HAWSER_ID_MAX], user_id[HAWSER_ID_MAX];
+static int device;
+
+/* What the callbacks leave for the tests. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int done; /* callbacks of connect that have run */
+    int result, reason, asked;
+    struct hawser_request request;
+    char paired[HAWSER_ID_MAX];
+    int info, sent, check, second, disconnected, bound;
+} seen = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void wait_done(int count)
+{
+    usec until = deadline_of(20000);
+
+    pthread_mutex_lock(&seen.lock);
+    while (seen.done < count && cond_wait_until(&seen.changed, &seen.lock, until))
+        ;
+    CHECK("the callback came", seen.done >= count);
+    pthread_mutex_unlock(&seen.lock);
+}
+
+static void mark_done(void)
+{
+    pthread_mutex_lock(&seen.lock);
+    seen.done++;
+    pthread_cond_broadcast(&seen.changed);
+    pthread_mutex_unlock(&seen.lock);
+}
+
+/* ---- Accept --------------------------------------------------------------------------------- */
+
+static int on_accept(void *ctx, int number, const struct hawser_request *request)
+{
+    (void)number;
+    seen.asked++;
+    seen.request = *request;
+    return *(int *)ctx;
+}
+
+TEST(the_application_is_asked)
+{
+    int reason = 0, handle, ours;
+
+    seen.asked = 0;
+    CHECK("set", hawser_device_set_accept(device, on_accept, &reason) == 0);
+    handle = dial(device_id, 10000);
+    ours = hawser_device_listen(device, 10000);
+    CHECK("accepted", handle >= 0 && ours >= 0);
+    CHECK("once", seen.asked == 1);
+    CHECK("who", strcmp(seen.request.peer_id, user_id) == 0);
+    CHECK("with which right", strcmp(seen.request.role, "owner") == 0 &&
+                                  seen.request.channels == 0xff && seen.request.sessions == 0);
+    reason = 321;
+    CHECK("a reason of its own", dial(device_id, 10000) == -421);
+    CHECK("one session was there", seen.request.sessions == 1);
+    reason = 900;
+    CHECK("a reason that cannot be told", dial(device_id, 10000) == HAWSER_ERR_NO_RESOURCES);
+    CHECK("unset", hawser_device_set_accept(device, NULL, NULL) == 0);
+    (void)hawser_disconnect(handle);
+    (void)hawser_disconnect(ours);
+}
+
+/* ---- Paired --------------------------------------------------------------------------------- */
+
+static void on_paired(void *ctx, int number, const char *peer_id)
+{
+    (void)ctx;
+    (void)number;
+    memcpy(seen.paired, peer_id, strlen(peer_id) + 1);
+    mark_done();
+}
+
+TEST(the_device_is_told_who_has_paired)
+{
+    char invite[HAWSER_INVITE_MAX], id[HAWSER_ID_MAX];
+
+    seen.done = 0;
+    CHECK("set", hawser_device_set_paired(device, on_paired, NULL) == 0);
+    CHECK("an invite", hawser_device_invite(device, 0, invite) == 0);
+    CHECK("pairs", hawser_pair(invite, 10000, id) == 0);
+    wait_done(1);
+    CHECK("who", strcmp(seen.paired, user_id) == 0);
+    CHECK("unset", hawser_device_set_paired(device, NULL, NULL) == 0);
+}
+
+/* ---- Calls in callbacks --------------------------------------------------------------------- */
+
+static void on_second(void *ctx, const char *trace_id, int result)
+{
+    (void)ctx;
+    (void)trace_id;
+    seen.second = result;
+    seen.disconnected = hawser_disconnect(result);
+    mark_done();
+}
+
+static void use_session(void *ctx, const char *trace_id, int result)
+{
+    struct hawser_session_info info;
+
+    (void)ctx;
+    (void)trace_id;
+    seen.result = result;
+    seen.info = hawser_session_info(result, &info);
+    seen.sent = hawser_send_data(result, 0, "hello", 5, 1000);
+    seen.check = hawser_active_check(result);
+    seen.bound = hawser_init(USER);
+    (void)hawser_connect(device_id, 0, 10000, on_second, NULL, NULL);
+    mark_done();
+}
+
+TEST(callbacks_may_call)
+{
+    char text[5];
+    int ours, second;
+
+    seen.done = 0;
+    CHECK("begins", hawser_connect(device_id, 0, 10000, use_session, NULL, NULL) == 0);
+    ours = hawser_device_listen(device, 10000);
+    second = hawser_device_listen(device, 10000);
+    wait_done(2);
+    CHECK("connected", seen.result >= 0 && ours >= 0);
+    CHECK("asked", seen.info == 0 && seen.check == 0);
+    CHECK("sent", seen.sent == 5);
+    CHECK("bound again", seen.bound == 0);
+    CHECK("which arrived", hawser_recv_data(ours, 0, text, 5, 10000) == 5);
+    CHECK("connected once more", seen.second >= 0 && second >= 0);
+    CHECK("and disconnected", seen.disconnected == 0);
+    CHECK("which the device sees",
+          hawser_recv_data(second, 0, text, 5, 10000) == HAWSER_ERR_TERMINATED);
+    (void)hawser_disconnect(ours);
+    (void)hawser_disconnect(second);
+    (void)hawser_disconnect(seen.result);
+}
+
+/* ---- Nothing is used up --------------------------------------------------------------------- */
+
+TEST(a_dozen_broken_connects_leave_the_device_free)
+{
+    int handle, ours;
+
+    CHECK("two at once", hawser_device_set_limit(device, 2) == 0);
+    for (int i = 0; i < 12; i++) {
+        char trace[HAWSER_TRACE_ID_MAX];
+
+        CHECK("begins", dial_begin(device_id, 10000, trace) == 0);
+        if (hawser_connect_break(trace) == 0)
+            CHECK("broken", dial_result() == HAWSER_ERR_CONNECT_BROKEN);
+        else
+            (void)hawser_disconnect(dial_result());
+    }
+    handle = dial(device_id, 10000);
+    CHECK("the next is let in", handle >= 0);
+    ours = hawser_device_listen(device, 10000);
+    CHECK("and given out", ours >= 0);
+    CHECK("many again", hawser_device_set_limit(device, 8) == 0);
+    (void)hawser_disconnect(handle);
+    (void)hawser_disconnect(ours);
+}
+
+/* The oldest ended session makes room, also if nobody disconnects it. */
+TEST(ended_sessions_do_not_use_up_the_handles)
+{
+    int first = -1;
+
+    for (int i = 0; i < 40; i++) { /* sessions_max is 6 */
+        int handle = dial(device_id, 10000), ours = hawser_device_listen(device, 10000);
+        char byte;
+
+        CHECK("connected", handle >= 0 && ours >= 0);
+        CHECK("closed by the device", hawser_close(ours, 9) == 0);
+        CHECK("seen",
+              hawser_recv_data(handle, 0, &byte, 1, 10000) == HAWSER_ERR_CLOSED_BY_APPLICATION);
+        if (i == 0)
+            first = handle;
+    }
+    CHECK("the first is forgotten", hawser_active_check(first) == HAWSER_ERR_INVALID_SESSION);
+}
+
+static int start(void **state)
+{
+    char invite[HAWSER_INVITE_MAX], id[HAWSER_ID_MAX];
+
+    (void)state;
+    (void)cond_init(&seen.changed);
+    if (!directory_make(home) || !broker_start(&broker) || hawser_set_option("home", home) ||
+        hawser_set_option("broker", broker.url) || hawser_set_option("bind", "127.0.0.1") ||
+        hawser_set_option("sessions_max", "6") || hawser_init(USER) || hawser_keygen(USER, user_id))
+        return -1;
+    device = hawser_device_open("device");
+    if (device < 0 || hawser_device_id(device, device_id) ||
+        hawser_device_wait_online(device, 10000) != 1)
+        return -1;
+    return hawser_device_invite(device, 0, invite) || hawser_pair(invite, 10000, id) ? -1 : 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    (void)hawser_deinit();
+    broker_stop(&broker);
+    directory_remove(home);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST_ROW(the_application_is_asked),
+        TEST_ROW(the_device_is_told_who_has_paired),
+        TEST_ROW(callbacks_may_call),
+        TEST_ROW(a_dozen_broken_connects_leave_the_device_free),
+        TEST_ROW(ended_sessions_do_not_use_up_the_handles),
+    };
+
+    return cmocka_run_group_tests(tests, start, stop);
+}
