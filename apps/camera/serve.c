@@ -4,14 +4,16 @@
 
 #include "apps/camera/stream.h"
 #include "apps/common/describe.h"
+#include "apps/common/channels.h"
 #include "apps/common/clock.h"
 #include "apps/common/control.h"
 #include "apps/common/exchange.h"
 #include "apps/common/host.h"
+#include "apps/common/mirror.h"
 #include "apps/common/say.h"
 #include "apps/common/stop.h"
 
-enum { CONTROL_CHANNEL = 0, PASS_CHANNEL = 4, SEND_SILENCE_MS = 30000, LEAD_US = 50000 };
+enum { SEND_SILENCE_MS = 30000, LEAD_US = 50000 };
 
 /* One session. */
 struct viewer {
@@ -28,15 +30,8 @@ struct viewer {
 static void *echo(void *arg)
 {
     const struct viewer *v = arg;
-    uint8_t buf[16384];
-    int got, sent = 0;
 
-    while ((got = hawser_recv_data(v->handle, PASS_CHANNEL, buf, sizeof buf, -1)) > 0)
-        for (int done = 0; done < got; done += sent) {
-            sent = hawser_send_data(v->handle, PASS_CHANNEL, buf + done, got - done, -1);
-            if (sent < 0)
-                return NULL;
-        }
+    mirror_channel(v->handle, CHANNEL_PASS_THROUGH);
     return NULL;
 }
 
@@ -168,7 +163,7 @@ static int serve_control(struct viewer *v)
             return HAWSER_REASON_CLOSED;
         reply = answer(v, line);
         error = reply
-                    ? flow_send(v->handle, CONTROL_CHANNEL, bytes_of_string(reply), SEND_SILENCE_MS)
+                    ? flow_send(v->handle, CHANNEL_CONTROL, bytes_of_string(reply), SEND_SILENCE_MS)
                     : HAWSER_ERR_NO_MEMORY;
         free(reply);
         if (error)
@@ -208,7 +203,7 @@ void camera_serve(struct host *h, int handle)
         return;
     }
     *v = (struct viewer){ .host = h, .camera = camera, .handle = handle };
-    flow_init(&v->control, handle, CONTROL_CHANNEL);
+    flow_init(&v->control, handle, CHANNEL_CONTROL);
     stream_init(&v->video, handle, RECORD_VIDEO);
     stream_init(&v->audio, handle, RECORD_AUDIO);
     exchange_init(&v->exchange, handle, camera->files, camera->file_max);

@@ -1,24 +1,19 @@
 #include "apps/camera/stream.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "apps/common/clock.h"
+#include "apps/common/flow.h"
 #include "hawser/hawser.h"
 
 void stream_init(struct stream *s, int handle, enum record_media media)
 {
-    pthread_condattr_t attr;
-
     /* The channels of the spec: 1 video, 2 audio. */
     *s = (struct stream){ .handle = handle, .channel = (int)media, .media = media };
     pthread_mutex_init(&s->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->stop, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_init_cond(&s->stop);
 }
 
 static void join(struct stream *s)
@@ -64,42 +59,40 @@ static bool wait_until(struct stream *s, usec at)
     return !stopping;
 }
 
-/* A record goes out whole or the channel is useless, so a send that blocks is only ended by the
- * end of the session. */
+/* A record goes out whole or the channel is useless: a send that blocks ends with the session. */
 static int send_bytes(const struct stream *s, struct bytes data)
 {
-    while (data.len) {
-        int len = data.len > INT_MAX ? INT_MAX : (int)data.len;
-        int sent = hawser_send_data(s->handle, s->channel, data.data, len, -1);
-
-        if (sent < 0)
-            return sent;
-        data = bytes_of(data.data + sent, data.len - (size_t)sent);
-    }
-    return 0;
+    return flow_send(s->handle, s->channel, data, FLOW_PATIENT_MS);
 }
 
-static int send_record(const struct stream *s, const struct record *r)
+static int send_encoded(const struct stream *s, const struct record *r, uint8_t *buf, size_t cap)
 {
-    size_t cap = r->kind == RECORD_PARAMETERS ? RECORD_PARAMETERS_MAX : RECORD_HEAD_BYTES;
-    uint8_t *buf = malloc(cap);
-    struct wr w = wr_of(buf, buf ? cap : 0);
-    int error;
+    struct wr w = wr_of(buf, cap);
 
     record_encode(&w, r);
-    error = w.ok ? send_bytes(s, wr_written(&w)) : HAWSER_ERR_NO_MEMORY;
-    free(buf);
-    if (!error && r->kind == RECORD_UNIT)
-        error = send_bytes(s, r->unit.data);
-    return error;
+    return w.ok ? send_bytes(s, wr_written(&w)) : HAWSER_ERR_INVALID;
+}
+
+/* Any record but PARAMETERS. */
+static int send_record(const struct stream *s, const struct record *r)
+{
+    uint8_t head[RECORD_HEAD_BYTES];
+    int error = send_encoded(s, r, head, sizeof head);
+
+    return error || r->kind != RECORD_UNIT ? error : send_bytes(s, r->unit.data);
 }
 
 static int send_parameters(const struct stream *s)
 {
+    uint8_t *buf = malloc(RECORD_PARAMETERS_MAX);
     struct record r;
+    int error = HAWSER_ERR_NO_MEMORY;
 
     source_parameters(s->source, &r);
-    return send_record(s, &r);
+    if (buf)
+        error = send_encoded(s, &r, buf, RECORD_PARAMETERS_MAX);
+    free(buf);
+    return error;
 }
 
 static int64_t shifted(int64_t us, int64_t by)

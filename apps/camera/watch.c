@@ -4,12 +4,13 @@
 #include <time.h>
 
 #include "apps/camera/figures.h"
+#include "apps/common/channels.h"
 #include "apps/common/client.h"
 #include "apps/common/clock.h"
 #include "apps/common/say.h"
 #include "apps/common/stop.h"
 
-enum { FILES_CHANNEL = 5, TICK_US = 100000 };
+enum { TICK_US = 100000 };
 
 /* One session of a watcher. */
 struct watcher {
@@ -188,7 +189,7 @@ int watch_run(const struct watch *asked, const struct options *o)
     if (w.handle < 0)
         return EXIT_CODE_FAILED;
     ask_init(&w.ask, w.handle);
-    flow_init(&w.files, w.handle, FILES_CHANNEL);
+    flow_init(&w.files, w.handle, CHANNEL_FILES);
     figures_init(&w.figures, w.handle);
     w.figures.video = &w.video;
     w.figures.audio = &w.audio;

@@ -2,14 +2,13 @@
 
 #include <stdlib.h>
 
+#include "apps/common/channels.h"
 #include "apps/common/say.h"
 #include "hawser/hawser.h"
 
-enum { CONTROL_CHANNEL = 0 };
-
 void ask_init(struct ask *a, int handle)
 {
-    flow_init(&a->in, handle, CONTROL_CHANNEL);
+    flow_init(&a->in, handle, CHANNEL_CONTROL);
     pthread_mutex_init(&a->lock, NULL);
     a->id = 0;
 }
@@ -45,7 +44,7 @@ int ask_for(struct ask *a, const char *op, json_t *members, struct control_reply
     pthread_mutex_lock(&a->lock);
     line = control_encode_request(++a->id, op, members);
     if (line)
-        error = flow_send(a->in.handle, CONTROL_CHANNEL, bytes_of_string(line), ASK_SILENCE_MS);
+        error = flow_send(a->in.handle, CHANNEL_CONTROL, bytes_of_string(line), ASK_SILENCE_MS);
     if (!error)
         error = await_reply(a, reply);
     pthread_mutex_unlock(&a->lock);

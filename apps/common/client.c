@@ -63,20 +63,16 @@ static int start_session(const struct options *o, const char *id)
 {
     struct attempt a = { .result = PENDING };
     char trace_id[HAWSER_TRACE_ID_MAX];
-    pthread_condattr_t attr;
     int error;
 
     pthread_mutex_init(&a.lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&a.changed, &attr);
+    clock_init_cond(&a.changed);
     error = hawser_connect(id, HAWSER_LAN_AUTO, o->timeout_ms, on_connect, &a, trace_id);
     if (error)
         a.result = error;
     else
         await_result(&a, trace_id);
     pthread_cond_destroy(&a.changed);
-    pthread_condattr_destroy(&attr);
     pthread_mutex_destroy(&a.lock);
     if (a.result < 0)
         say_failure(a.result, "connecting to %s", id);

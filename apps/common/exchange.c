@@ -5,15 +5,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "apps/common/channels.h"
 #include "apps/common/control.h"
 #include "hawser/hawser.h"
 
-enum { FILES_CHANNEL = 5, LIST_MAX = 200, GRACE_S = 2 };
+enum { LIST_MAX = 200, GRACE_S = 2 };
 
 void exchange_init(struct exchange *x, int handle, int dir, uint64_t size_max)
 {
     *x = (struct exchange){ .dir = dir, .size_max = size_max };
-    flow_init(&x->files, handle, FILES_CHANNEL);
+    flow_init(&x->files, handle, CHANNEL_FILES);
 }
 
 static void join(struct exchange *x)

@@ -1,8 +1,7 @@
 /* files.h: the frames of channel 5, in both directions.
  *
- *     |      length: of all that follows      | 4
- *     | kind  |          transfer             | 1 4
- *     | body                                  |
+ *     | length 4 | kind 1 | transfer 4 | body |
+ *                '----- length: at most FILES_FRAME_MAX
  *
  *     DATA:  offset in the file 8, bytes: the rest, 1 … FILES_DATA_MAX
  *     END:   size of the file 8, its SHA-256 32   (from the sender: that was all)

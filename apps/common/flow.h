@@ -7,6 +7,8 @@
 
 #include "core/base/bytes.h"
 
+#define FLOW_PATIENT_MS INT32_MAX /* until the session ends */
+
 /* The receiving side of one channel: what has arrived and was not yet taken. */
 struct flow {
     int handle, channel;

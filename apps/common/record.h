@@ -1,12 +1,11 @@
 /* record.h: the records of channel 1 (video) and channel 2 (audio).
  *
- *      0                   1                   2                   3
- *     |            length: of all that follows, at most RECORD_BYTES_MAX            | 4
- *     | kind  | flags |                 pts, microseconds                          | 1 1 8
- *     | body                                                                       |
+ *     | length 4 | kind 1 | flags 1 | pts 8 | body |
+ *                '----- length: at most RECORD_BYTES_MAX
  *
- * All numbers are big-endian; pts is two's complement. A stream is PARAMETERS, then UNITs exactly
- * as they were demuxed, then END. PARAMETERS may come again when the codec's set-up changes.
+ * All numbers are big-endian; pts is in microseconds, two's complement. A stream is PARAMETERS,
+ * then UNITs exactly as they were demuxed, then END. PARAMETERS may come again when the codec's
+ * set-up changes.
  *
  *     PARAMETERS: media 1, codec name length 1, codec name, time base 4/4, width 4, height 4,
  *                 sample rate 4, channels 2, frame size 4, profile 4, level 4, extradata: the rest

@@ -1,11 +1,10 @@
 #include <pthread.h>
 
 #include "apps/common/host.h"
+#include "apps/common/mirror.h"
 #include "apps/common/say.h"
 #include "apps/common/stop.h"
 #include "apps/hawser/commands.h"
-
-enum { PIECE = 65536 };
 
 struct mirror {
     pthread_t thread;
@@ -16,17 +15,8 @@ struct mirror {
 static void *mirror(void *arg)
 {
     const struct mirror *m = arg;
-    char buf[PIECE];
-    int got = 0, sent;
 
-    while (got >= 0) {
-        got = hawser_recv_data(m->handle, m->channel, buf, sizeof buf, -1);
-        for (int done = 0; done < got; done += sent) {
-            sent = hawser_send_data(m->handle, m->channel, buf + done, got - done, -1);
-            if (sent < 0)
-                return NULL;
-        }
-    }
+    mirror_channel(m->handle, m->channel);
     return NULL;
 }
 

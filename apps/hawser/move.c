@@ -1,11 +1,10 @@
 #include "apps/hawser/move.h"
 
+#include "apps/common/channels.h"
 #include "apps/common/client.h"
 #include "apps/common/progress.h"
 #include "apps/common/say.h"
 #include "apps/common/stop.h"
-
-enum { FILES_CHANNEL = 5 };
 
 static void on_moved(void *ctx, uint64_t at, uint64_t size)
 {
@@ -49,7 +48,7 @@ int move_file(const struct options *o, const char *id, const char *remote, const
     if (handle < 0)
         return EXIT_CODE_FAILED;
     ask_init(&ask, handle);
-    flow_init(&files, handle, FILES_CHANNEL);
+    flow_init(&files, handle, CHANNEL_FILES);
     code = run(&f);
     progress_end(&progress);
     if (!code)

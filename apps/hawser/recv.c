@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include "apps/common/channels.h"
 #include "apps/common/client.h"
 #include "apps/common/say.h"
 #include "apps/common/stop.h"
@@ -19,7 +20,7 @@ static int conclude(int result)
 
 int command_recv(int argc, char **argv)
 {
-    int64_t channel = PIPE_CHANNEL, bytes = 0;
+    int64_t channel = CHANNEL_PASS_THROUGH, bytes = 0;
     const struct option_rule rules[] = {
         { "channel", 'n', OPTION_NUMBER, &channel, 0, HAWSER_CHANNELS - 1, "N  this channel (4)" },
         { "bytes", 'b', OPTION_NUMBER, &bytes, 1, INT64_MAX, "N  end after so many" },

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "apps/common/channels.h"
 #include "apps/common/client.h"
 #include "apps/common/clock.h"
 #include "apps/common/flow.h"
@@ -89,7 +90,7 @@ static int run(struct sender *s)
 
 int command_send(int argc, char **argv)
 {
-    int64_t channel = PIPE_CHANNEL;
+    int64_t channel = CHANNEL_PASS_THROUGH;
     struct sender s = { 0 };
     const struct option_rule rules[] = {
         { "channel", 'n', OPTION_NUMBER, &channel, 0, HAWSER_CHANNELS - 1, "N  this channel (4)" },
