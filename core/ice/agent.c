@@ -46,7 +46,7 @@ static bool is_ice_chars(const char *text, size_t len_min, size_t len_max)
 {
     size_t len = 0;
 
-    for (; text[len] && len <= len_max; len++) {
+    for (; len <= len_max && text[len]; len++) {
         char c = text[len];
 
         if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
