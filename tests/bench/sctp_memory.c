@@ -98,8 +98,9 @@ static bool take_run(int i)
 
 static void step(void)
 {
-    bool has_moved = take_run(1) | take_run(0);
+    bool has_moved = take_run(1);
 
+    has_moved |= take_run(0);
     if (!has_moved)
         now = usec_max(now,
                        usec_min(sctp_next_timeout(ends[0].sctp), sctp_next_timeout(ends[1].sctp)));

@@ -419,15 +419,17 @@ TEST(we_abort)
 
 static void reset_theirs(struct bench *b, uint16_t stream)
 {
-    struct {
-        struct sctp_reset_streams head;
-        uint16_t list[1];
-    } ask = { .head = { .srs_flags = SCTP_STREAM_RESET_OUTGOING, .srs_number_streams = 1 } };
-    size_t len = sizeof(struct sctp_reset_streams) + sizeof(uint16_t);
+    size_t len = sizeof(struct sctp_reset_streams) + sizeof stream;
+    struct sctp_reset_streams *ask = calloc(1, len);
 
-    memcpy((uint8_t *)&ask + sizeof(struct sctp_reset_streams), &stream, sizeof stream);
-    CHECK("asked", usrsctp_setsockopt(b->theirs, IPPROTO_SCTP, SCTP_RESET_STREAMS, &ask,
+    if (!ask)
+        return;
+    ask->srs_flags = SCTP_STREAM_RESET_OUTGOING;
+    ask->srs_number_streams = 1;
+    ask->srs_stream_list[0] = stream;
+    CHECK("asked", usrsctp_setsockopt(b->theirs, IPPROTO_SCTP, SCTP_RESET_STREAMS, ask,
                                       (socklen_t)len) == 0);
+    free(ask);
 }
 
 TEST(streams_are_reset_both_ways)

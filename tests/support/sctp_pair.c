@@ -205,8 +205,12 @@ static bool drain_side(struct sctp_pair *p, int i)
 
 void pair_drain(struct sctp_pair *p)
 {
-    while (drain_side(p, 0) | drain_side(p, 1))
-        ;
+    bool has_worked;
+
+    do {
+        has_worked = drain_side(p, 0);
+        has_worked |= drain_side(p, 1);
+    } while (has_worked);
 }
 
 static usec next_at(const struct sctp_pair *p)

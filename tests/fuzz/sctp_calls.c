@@ -1,0 +1,182 @@
+/* Sequences of calls between two associations over a wire the input controls. Each input byte is a
+ * call, some take another byte. In the end the wire is mended: what was sent must then arrive, once
+ * and in order, unless one of the two was told to abort or gave up. */
+#include "core/sctp/sctp.h"
+
+#include <assert.h>
+
+#include "tests/support/sctp_pair.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+struct play {
+    struct sctp_pair pair;
+    struct rd r;
+    bool is_aborted;
+};
+
+static void do_connect(struct play *p, int side)
+{
+    sctp_connect(p->pair.side[side].sctp, p->pair.now);
+}
+
+static void do_send_small(struct play *p, int side)
+{
+    static const uint8_t bytes[256];
+    uint8_t arg = rd_u8(&p->r);
+
+    pair_send(&p->pair, side, arg % PAIR_STREAMS, arg, bytes_of(bytes, 1u + arg));
+}
+
+static void do_send_large(struct play *p, int side)
+{
+    static const uint8_t bytes[256 * 256];
+    uint8_t arg = rd_u8(&p->r);
+
+    pair_send(&p->pair, side, arg % 4, arg, bytes_of(bytes, 1u + arg * 256u));
+}
+
+static void do_run(struct play *p, int side)
+{
+    usec until = p->pair.now + (1 + rd_u8(&p->r)) * (side ? 100 : 1) * MILLISECOND;
+
+    pair_run(&p->pair, until);
+    p->pair.now = usec_max(p->pair.now, until);
+}
+
+static void do_toggle_reading(struct play *p, int side)
+{
+    p->pair.side[side].is_reading = !p->pair.side[side].is_reading;
+}
+
+static void do_read(struct play *p, int side)
+{
+    pair_read(&p->pair, side);
+}
+
+static void do_loss(struct play *p, int side)
+{
+    uint32_t ppm = rd_u8(&p->r) * 2000u;
+
+    if (side)
+        p->pair.link.loss_ppm = ppm;
+    else
+        p->pair.link.duplicate_ppm = ppm;
+}
+
+static void do_delay(struct play *p, int side)
+{
+    usec span = rd_u8(&p->r) * MILLISECOND;
+
+    if (side)
+        p->pair.link.delay_us = 1 + span;
+    else
+        p->pair.link.jitter_us = span;
+}
+
+static void do_cut(struct play *p, int side)
+{
+    p->pair.is_cut = side;
+}
+
+static void do_reset(struct play *p, int side)
+{
+    sctp_reset_stream(p->pair.side[side].sctp, p->pair.now, rd_u8(&p->r) % PAIR_STREAMS);
+}
+
+static void do_change_path(struct play *p, int side)
+{
+    uint8_t arg = rd_u8(&p->r);
+
+    sctp_path_changed(p->pair.side[side].sctp, p->pair.now, (arg & 15) * 20 * MILLISECOND,
+                      300u + (arg >> 4) * 60u);
+}
+
+static void do_shutdown(struct play *p, int side)
+{
+    if (rd_u8(&p->r) < 64)
+        sctp_shutdown(p->pair.side[side].sctp, p->pair.now);
+}
+
+static void do_abort(struct play *p, int side)
+{
+    if (rd_u8(&p->r) != 0xab)
+        return;
+    sctp_abort(p->pair.side[side].sctp, p->pair.now, "because");
+    p->is_aborted = true;
+}
+
+static void do_limit(struct play *p, int side)
+{
+    sctp_set_stream_limit(p->pair.side[side].sctp, rd_u8(&p->r) % PAIR_STREAMS, 70000);
+}
+
+static void (*const calls[])(struct play *p, int side) = {
+    do_connect, do_send_small, do_send_large, do_run,         do_toggle_reading, do_read,  do_loss,
+    do_delay,   do_cut,        do_reset,      do_change_path, do_shutdown,       do_abort, do_limit,
+};
+
+static void check(const struct play *p)
+{
+    for (int i = 0; i < 2; i++) {
+        const struct pair_side *side = &p->pair.side[i], *other = &p->pair.side[!i];
+        struct sctp_info info;
+
+        sctp_get_info(side->sctp, &info);
+        assert(info.unread_bytes <= 2u << 18);
+        assert(info.queued_bytes <= 4u << 20);
+        assert(pool_used(side->pool) <= 4096);
+        assert(sctp_unacked_bytes(side->sctp) <= info.queued_bytes);
+        for (size_t k = 0; k < PAIR_STREAMS; k++) {
+            assert(side->received[k].bytes <= other->sent[k].bytes);
+            assert(side->received[k].messages <= other->sent[k].messages);
+        }
+    }
+}
+
+/* Both closed by SHUTDOWN, or both still there: then nothing may be missing. */
+static void check_end(struct play *p)
+{
+    struct sctp_pair *pair = &p->pair;
+    const struct pair_side *a = &pair->side[0], *b = &pair->side[1];
+
+    pair->link = (struct pair_link){ .delay_us = MILLISECOND };
+    pair->is_cut = false;
+    for (int i = 0; i < 2; i++) {
+        pair->side[i].is_reading = true;
+        pair_read(pair, i);
+    }
+    sctp_connect(a->sctp, pair->now);
+    pair_run(pair, pair->now + 25 * SECOND);
+    for (int i = 0; i < 2; i++)
+        pair_read(pair, i);
+    pair_run(pair, pair->now + 25 * SECOND);
+    for (int i = 0; i < 2; i++)
+        assert(!pair->side[i].is_closed || pair->side[i].closed.reason != SCTP_REASON_PROTOCOL);
+    if (p->is_aborted || a->is_closed != b->is_closed ||
+        (a->is_closed &&
+         (a->closed.reason != SCTP_REASON_SHUTDOWN || b->closed.reason != SCTP_REASON_SHUTDOWN)))
+        return;
+    if (a->ups && b->ups)
+        assert(pair_is_delivered(pair, 0) && pair_is_delivered(pair, 1));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    struct sctp_config cfg = { .rx_bytes_max = 1u << 18, .streams_max = PAIR_STREAMS };
+    struct play p = { .r = rd_of(bytes_of(data, len)) };
+
+    if (len > 400)
+        return 0;
+    assert(pair_init(&p.pair, 3, &cfg));
+    while (rd_left(&p.r)) {
+        uint8_t call = rd_u8(&p.r);
+
+        calls[(call & 0x7f) % COUNT(calls)](&p, call >> 7);
+        pair_drain(&p.pair);
+        check(&p);
+    }
+    check_end(&p);
+    pair_deinit(&p.pair);
+    return 0;
+}
