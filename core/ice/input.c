@@ -56,23 +56,21 @@ bool ice_answers_poll(struct ice *a, struct out *out)
     return w.ok;
 }
 
-/* RFC 8445 §7.3.1.1: false if the peer is the one to give way. */
-static bool resolve_conflict(struct ice *a, const struct stun_msg *m)
+/* RFC 8445 §7.3.1.1: both claim one role; the larger tie-breaker has it that controls. */
+enum conflict { NO_CONFLICT, PEER_YIELDS, WE_YIELD };
+
+static enum conflict conflict_with(const struct ice *a, const struct stun_msg *m)
 {
     bool both_controlling = a->is_controlling && m->has & STUN_HAS_CONTROLLING;
     bool both_controlled = !a->is_controlling && m->has & STUN_HAS_CONTROLLED;
     bool ours_is_larger = a->tie_breaker >= m->tie_breaker;
 
     if (!both_controlling && !both_controlled)
-        return true;
-    if (both_controlling == ours_is_larger)
-        return false;
-    a->is_controlling = !a->is_controlling; /* pair priorities follow by themselves */
-    return true;
+        return NO_CONFLICT;
+    return both_controlling == ours_is_larger ? PEER_YIELDS : WE_YIELD;
 }
 
-/* RFC 8445 §7.3.1.3 and §7.3.1.4: an unknown source is a peer-reflexive candidate; the pair is
- * asked at once, and answered again where an earlier request of ours has not been. */
+/* RFC 8445 §7.3.1.3: an unknown source is a peer-reflexive candidate. */
 static uint8_t find_or_add_pair(struct ice *a, uint8_t base, const struct addr *from,
                                 uint32_t priority)
 {
@@ -128,6 +126,7 @@ static bool is_authentic_request(const struct ice *a, const struct stun_msg *m)
 static enum verdict on_request(struct ice *a, usec now, uint8_t base, const struct addr *from,
                                const struct stun_msg *m)
 {
+    enum conflict conflict = conflict_with(a, m);
     uint8_t pair;
 
     if (!is_authentic_request(a, m))
@@ -138,11 +137,13 @@ static enum verdict on_request(struct ice *a, usec now, uint8_t base, const stru
         return queue_answer(a, base, from, m, UNKNOWN_ATTRIBUTE);
     if (!(m->has & STUN_HAS_PRIORITY) || !(m->has & STUN_HAS_FINGERPRINT))
         return VERDICT_MALFORMED;
-    if (!resolve_conflict(a, m))
+    if (conflict == PEER_YIELDS)
         return queue_answer(a, base, from, m, ROLE_CONFLICT);
     pair = find_or_add_pair(a, base, from, m->priority);
     if (pair == ICE_NONE)
         return VERDICT_LIMIT;
+    if (conflict == WE_YIELD)
+        a->is_controlling = !a->is_controlling; /* pair priorities follow by themselves */
     queue_answer(a, base, from, m, 0);
     on_pair_asked(a, &a->pairs[pair], m->has & STUN_HAS_USE_CANDIDATE, now);
     return VERDICT_TAKEN;
