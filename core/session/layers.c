@@ -122,6 +122,8 @@ void session_input_early(struct session *s, usec now)
     }
 }
 
+/* Before the remote description a path is known by checks alone, which only the peer can make: with
+ * our password. So nobody else's flight is kept for it. */
 static enum verdict offer(struct session *s, usec now, const struct addr *local,
                           const struct addr *from, struct bytes dgram)
 {
@@ -131,10 +133,10 @@ static enum verdict offer(struct session *s, usec now, const struct addr *local,
         return ice_input(s->ice, now, local, from, dgram);
     if (!is_dtls(dgram))
         verdict = VERDICT_FOREIGN;
-    else if (s->state == SESSION_NEW)
-        verdict = keep_early(s, dgram);
     else if (!ice_is_known_path(s->ice, local, from))
         verdict = VERDICT_UNEXPECTED;
+    else if (s->state == SESSION_NEW)
+        verdict = keep_early(s, dgram);
     else
         input_dtls(s, now, dgram);
     s->dropped += verdict != VERDICT_TAKEN;
