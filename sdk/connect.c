@@ -273,11 +273,16 @@ void connect_begin(struct link *l)
         l->phase = LINK_CONNECTING;
 }
 
+/* An unanswered offer is sent again, since a flooded inbox or a broker that restarts loses some. It
+ * is the same text, so a device that has had it only looks it up. */
+#define OFFER_AGAIN_US (3 * SECOND)
+
 /* An offer that cannot be sent now is not the end: the time is the caller's to limit. */
-static void send_offer(struct link *l)
+void connect_send_again(struct link *l)
 {
     int err = ERR_WRONG_STATE;
 
+    l->resend_at = io_now() + OFFER_AGAIN_US;
     if (l->identity)
         err = identity_send(l->identity, l->peer.id, l->offer, l->serial);
     if (err)
@@ -295,7 +300,7 @@ void connect_send_offer(struct link *l)
         err = identity_seal(l->identity, &l->peer, &s, &l->offer);
     json_decref(s.body);
     if (err == ERR_OK)
-        send_offer(l);
+        connect_send_again(l);
     else
         fail(l, err == ERR_NOMEM ? HAWSER_ERR_NO_MEMORY : HAWSER_ERR_UNAUTHORISED);
 }
@@ -308,7 +313,7 @@ void connect_on_sent(struct link *l, enum signaling_result result)
         fail(l, HAWSER_ERR_OFFLINE);
         link_turn(l);
     } else if (result == SIGNALING_FAILED) {
-        send_offer(l); /* the same text: the device answers it once */
+        connect_send_again(l); /* the same text: the device answers it once */
     }
 }
 
@@ -321,6 +326,7 @@ void connect_on_answer(struct link *l, const struct envelope *e)
     err = link_set_remote(l, e->body);
     free(l->offer);
     l->offer = NULL;
+    l->resend_at = USEC_NEVER;
     if (err) {
         log_line(HAWSER_LOG_WARNING, l->trace, "the answer is of no use: %s", err_string(err));
         link_send_bye(l, 0);

@@ -21,5 +21,6 @@ void connect_on_answer(struct link *l, const struct envelope *e);
 void connect_on_refuse(struct link *l, const struct envelope *e);
 void connect_on_open(struct link *l);
 void connect_on_timeout(struct link *l);
+void connect_send_again(struct link *l);
 
 #endif

@@ -97,7 +97,7 @@ static void open_on_loop(void *ctx)
     o->err = mqtt_open(&o->id->signaling, lib.loop, &cfg, &handler);
 }
 
-static int open_broker(struct identity *id)
+int identity_open_broker(struct identity *id)
 {
     struct opening o = { .id = id };
 
@@ -126,7 +126,7 @@ int identity_new(struct identity **out, const char *label, struct device *device
         err = store_key(&id->key, lib.options.home, label);
     if (!err) {
         card_of_key(&id->card, id->key, io_wall_s());
-        err = open_broker(id);
+        err = identity_open_broker(id);
     }
     if (!err)
         return HAWSER_ERR_OK;

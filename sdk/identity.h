@@ -33,6 +33,9 @@ struct identity {
  * lib.lock. */
 int identity_new(struct identity **out, const char *label, struct device *device);
 
+/* Begins to connect to the broker, now that there is one. A negative enum err. */
+int identity_open_broker(struct identity *id);
+
 /* Leaves the broker; links that used it send no messages any more. Without lib.lock, and not on the
  * dispatcher's thread alone: it waits for the loop's. NULL is fine. */
 void identity_free(struct identity *id);

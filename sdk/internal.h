@@ -36,7 +36,7 @@ struct library {
     bool is_changing; /* somebody starts, stops, binds or unbinds: others of the kind wait */
     bool is_ending;   /* everything is about to be freed: calls are refused */
     unsigned calls;   /* of the application, inside the library now */
-    struct options options; /* constant while running */
+    struct options options; /* constant while running; but see adopt_broker() in pairing.c */
 
     struct identity *app;    /* NULL: no user is bound */
     struct handles sessions; /* of struct link */

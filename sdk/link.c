@@ -100,7 +100,7 @@ int link_new(struct link **out, enum link_side side, const struct recipient *pee
     if (!l)
         return ERR_NOMEM;
     *l = (struct link){ .side = side, .peer = *peer, .handle = -1, .is_wanted = true };
-    l->give_up_at = l->flush_until = USEC_NEVER;
+    l->give_up_at = l->resend_at = l->flush_until = USEC_NEVER;
     l->task = (struct io_task){ .fn = link_task, .ctx = l };
     name_link(l, sid);
     l->state_job = new_state_job();

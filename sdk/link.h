@@ -76,18 +76,18 @@ struct link {
     size_t lookup_count; /* under way */
     struct io_timer timer;
     struct io_task task;
-    /* Bit i: channel i of the session has bytes for us; its ring has no room; it takes none now. */
+    /* Bit i: channel i of the session has bytes for us; they have no room; it takes none now. */
     uint8_t rx_ready, rx_held, tx_full;
     bool is_described; /* the peer has our description: what comes later is trickled */
     struct trickle trickle;
     uint32_t seq;
-    usec give_up_at, flush_until;
+    usec give_up_at, resend_at, flush_until;
     usec called_at, connect_us;
     json_t *grant; /* LINK_APP: the chain to show */
     char *offer;   /* LINK_APP: sealed, until it is answered */
 };
 
-/* Makes a link in LINK_IDLE that nobody else knows. `sid` NULL: by chance. ERR_NOMEM, ERR_CRYPTO. */
+/* Makes a link in LINK_IDLE that nobody knows. `sid` NULL: by chance. ERR_NOMEM, ERR_CRYPTO. */
 int link_new(struct link **out, enum link_side side, const struct recipient *peer,
              const uint8_t *sid);
 void link_free(struct link *l); /* while it is not in lib.links */

@@ -313,6 +313,8 @@ static void take_orders(struct link *l)
         connect_begin(l);
     else if (l->side == LINK_APP && l->phase == LINK_CONNECTING && io_now() >= l->give_up_at)
         connect_on_timeout(l);
+    else if (l->phase == LINK_CONNECTING && io_now() >= l->resend_at)
+        connect_send_again(l);
 }
 
 static void send_description(struct link *l)
@@ -330,7 +332,7 @@ static void set_timer(struct link *l)
     if (l->phase > LINK_IDLE && l->phase < LINK_ENDED)
         at = usec_min(session_next_timeout(l->session), l->flush_until);
     if (l->phase == LINK_CONNECTING)
-        at = usec_min(at, l->give_up_at);
+        at = usec_min(at, usec_min(l->give_up_at, l->resend_at));
     if (l->timer.loop)
         io_timer_set(&l->timer, at);
 }

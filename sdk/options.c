@@ -231,6 +231,15 @@ static void name_broker(struct options *o)
         (void)copy_text(o->broker_name, e.host);
 }
 
+int options_set_broker(struct options *o, const char *url)
+{
+    int err = read_broker(o, url);
+
+    if (!err)
+        name_broker(o);
+    return err;
+}
+
 int options_load(struct options *out)
 {
     json_t *config = NULL;

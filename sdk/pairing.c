@@ -355,9 +355,32 @@ static int pair(const struct invite *in, int timeout_ms, char *id)
     return code;
 }
 
-int hawser_pair(const char *invite, int timeout_ms, char id[HAWSER_ID_MAX])
+/* What reads the options while the library runs is on the loop's thread, or only has to do with a
+ * broker that was there from the start. */
+static void set_broker_on_loop(void *ctx)
 {
-    struct invite in;
+    (void)options_set_broker(&lib.options, ctx);
+}
+
+/* Where no broker is configured, the one that the invite names is, from now on. Devices that are
+ * open already stay without. */
+static void adopt_broker(char *url)
+{
+    if (!*url || library_change())
+        return;
+    if (lib.app && !*lib.options.broker) {
+        io_loop_run(lib.loop, set_broker_on_loop, url);
+        log_line(HAWSER_LOG_INFO, NULL, "the invite names the broker: %s", url);
+        (void)identity_open_broker(lib.app);
+        if (store_set_config(lib.options.home, "broker", url))
+            log_line(HAWSER_LOG_WARNING, NULL, "the broker could not be kept in config.json");
+    }
+    library_settle();
+}
+
+/* What is wrong with the call itself. */
+static int check_call(const char *invite, struct invite *in)
+{
     bool is_bound;
     int code = call_enter();
 
@@ -366,17 +389,29 @@ int hawser_pair(const char *invite, int timeout_ms, char id[HAWSER_ID_MAX])
     pthread_mutex_lock(&lib.lock);
     is_bound = lib.app != NULL;
     pthread_mutex_unlock(&lib.lock);
+    call_leave();
+    if (!is_bound)
+        return HAWSER_ERR_UNINITIALISED;
+    return library_is_callback() || !invite || invite_decode(in, invite) ? HAWSER_ERR_INVALID
+                                                                         : HAWSER_ERR_OK;
+}
+
+int hawser_pair(const char *invite, int timeout_ms, char id[HAWSER_ID_MAX])
+{
+    struct invite in;
+    int code = check_call(invite, &in);
+
+    if (code)
+        return code;
+    adopt_broker(in.broker); /* in a turn of its own, so not within a counted call */
     if (timeout_ms == 0)
         timeout_ms = HAWSER_TIMEOUT_USUAL;
     timeout_ms = (int)usec_clamp(timeout_ms, HAWSER_TIMEOUT_MIN, HAWSER_TIMEOUT_MAX);
-    if (!is_bound)
-        code = HAWSER_ERR_UNINITIALISED;
-    else if (library_is_callback() || !invite || invite_decode(&in, invite))
-        code = HAWSER_ERR_INVALID;
-    else {
+    code = call_enter();
+    if (!code) {
         code = pair(&in, timeout_ms, id);
-        invite_deinit(&in);
+        call_leave();
     }
-    call_leave();
+    invite_deinit(&in);
     return code;
 }

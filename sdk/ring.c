@@ -1,5 +1,7 @@
 #include "sdk/ring.h"
 
+#include <stdatomic.h>
+
 #include "hawser/hawser.h"
 #include "sdk/wait.h"
 
@@ -12,6 +14,26 @@ static size_t limit_of(unsigned channel)
 /* What the small channels can need altogether, which a large one must leave. */
 enum { RESERVE_BLOCKS = 5 * (RING_SMALL_MAX / (int)POOL_BLOCK_DATA + 2) };
 
+/* The bytes in all rings of the process. Threads that add at the same moment may overstep the limit
+ * by what each adds, which its own ring bounds. */
+static atomic_size_t held;
+
+/* Beyond its floor a ring grows only while the process has room. One that stopped there goes on
+ * when it has been drained itself, so nobody needs to be told of room elsewhere. */
+static size_t room_of_process(size_t len)
+{
+    size_t all = atomic_load_explicit(&held, memory_order_relaxed);
+    size_t spare = all < RINGS_MAX ? RINGS_MAX - all : 0;
+    size_t floor = len < RING_FLOOR ? RING_FLOOR - len : 0;
+
+    return spare > floor ? spare : floor;
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 static size_t room_of(const struct rings *r, enum ring_way way, unsigned channel)
 {
     const struct chain *c = &r->ring[way][channel].chain;
@@ -20,7 +42,7 @@ static size_t room_of(const struct rings *r, enum ring_way way, unsigned channel
     size_t blocks = used + reserve < RING_POOL_BLOCKS ? RING_POOL_BLOCKS - used - reserve : 0;
     size_t room = limit > c->len ? limit - c->len : 0;
 
-    return room < blocks * POOL_BLOCK_DATA ? room : blocks * POOL_BLOCK_DATA;
+    return least(least(room, blocks * POOL_BLOCK_DATA), room_of_process(c->len));
 }
 
 static size_t append(struct rings *r, enum ring_way way, unsigned channel, struct bytes b)
@@ -28,10 +50,16 @@ static size_t append(struct rings *r, enum ring_way way, unsigned channel, struc
     struct chain *c = &r->ring[way][channel].chain;
     size_t room = room_of(r, way, channel), done;
 
-    done = chain_append(c, bytes_of(b.data, b.len < room ? b.len : room));
+    done = chain_append(c, bytes_of(b.data, least(b.len, room)));
+    atomic_fetch_add_explicit(&held, done, memory_order_relaxed);
     if (done < b.len && c->len < limit_of(channel))
         r->is_starved[way] = true;
     return done;
+}
+
+static void gone(size_t len)
+{
+    atomic_fetch_sub_explicit(&held, len, memory_order_relaxed);
 }
 
 static void tell(struct ring *ring)
@@ -88,6 +116,7 @@ void rings_deinit(struct rings *r)
     for (unsigned i = 0; i < 2 * RING_CHANNELS; i++) {
         struct ring *ring = &r->ring[i / RING_CHANNELS][i % RING_CHANNELS];
 
+        gone(ring->chain.len);
         chain_deinit(&ring->chain);
         pthread_cond_destroy(&ring->moved);
     }
@@ -173,6 +202,7 @@ int rings_recv(struct rings *r, unsigned channel, void *out, size_t cap, int tim
     }
     if (!r->is_discarding)
         done = chain_take(&rx->chain, out, cap);
+    gone(done);
     if (r->is_ended && (r->is_discarding || !(r->held_back >> channel & 1)))
         code = r->end;
     else if (cap == 0)
@@ -222,6 +252,7 @@ void rings_tx_drop(struct rings *r, unsigned channel, size_t len)
 
     pthread_mutex_lock(&r->lock);
     chain_drop(&tx->chain, len);
+    gone(len);
     if (has_emptied(r, RING_TX, channel))
         tell(tx);
     if (r->is_starved[RING_TX] && pool_used(r->pool[RING_TX]) < RING_POOL_BLOCKS / 2) {

@@ -13,9 +13,11 @@
 #include "core/base/usec.h"
 
 #define RING_CHANNELS    8
-#define RING_LARGE_MAX   (4 * 1024 * 1024) /* bytes each way of channels 1, 3 and 5 */
-#define RING_SMALL_MAX   (256 * 1024)      /* of the others */
-#define RING_POOL_BLOCKS 2048              /* 8 MiB each way */
+#define RING_LARGE_MAX   (4 * 1024 * 1024)  /* bytes each way of channels 1, 3 and 5 */
+#define RING_SMALL_MAX   (256 * 1024)       /* of the others */
+#define RING_POOL_BLOCKS 2048               /* 8 MiB each way of a session */
+#define RING_FLOOR       (64 * 1024)        /* what a ring may hold whatever the others do */
+#define RINGS_MAX        (64 * 1024 * 1024) /* all rings of the process, floors aside */
 
 /* Tells the network thread that there is something for it: to be called without the lock. */
 typedef void ring_wake(void *ctx);

@@ -258,6 +258,40 @@ int store_load_device(struct device_record *out, const char *home, const char *l
     return err;
 }
 
+static int read_config(json_t **out, const char *path)
+{
+    char text[FILE_MAX];
+    size_t len;
+    int err = read_file(path, text, &len);
+
+    *out = NULL;
+    if (err == ERR_WRONG_STATE)
+        return (*out = json_object()) ? ERR_OK : ERR_NOMEM;
+    return err ? err : parse(out, text, len);
+}
+
+int store_set_config(const char *home, const char *name, const char *value)
+{
+    char path[PATH_MAX_BYTES];
+    char *text = NULL;
+    json_t *config;
+    int err;
+
+    if (snprintf(path, sizeof path, "%s/config.json", home) >= (int)sizeof path)
+        return ERR_INVALID;
+    err = read_config(&config, path);
+    if (!err && !json_is_object(config))
+        err = ERR_INVALID;
+    if (!err && (json_object_set_new(config, name, json_string(value)) ||
+                 !(text = json_dumps(config, JSON_INDENT(4)))))
+        err = ERR_NOMEM;
+    if (!err)
+        err = write_file(path, text, false);
+    free(text);
+    json_decref(config);
+    return err;
+}
+
 void device_record_deinit(struct device_record *r)
 {
     json_decref(r->grant);

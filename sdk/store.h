@@ -29,6 +29,9 @@ struct device_record {
 int store_load_device(struct device_record *out, const char *home, const char *label,
                       const char *id);
 int store_save_device(const struct device_record *record, const char *home, const char *label);
+/* Adds one member to config.json. ERR_INVALID (also a file that is no object), ERR_NOMEM. */
+int store_set_config(const char *home, const char *name, const char *value);
+
 void device_record_deinit(struct device_record *r);
 
 #endif

@@ -126,6 +126,7 @@ HAWSER_API int hawser_keygen(const char *label, char id[HAWSER_ID_MAX]);
 
 /* Pairs this user with the device whose pairing line is `invite`; stores its card and the grant
  * it answers, and fills in its ID. Blocks up to timeout_ms (clamped as in hawser_connect()).
+ * Where no broker is configured, the one that the line names is taken and kept in config.json.
  * HAWSER_ERR_INVALID: not a pairing line. HAWSER_ERR_UNAUTHORISED: expired, used up or wrong
  * secret. HAWSER_ERR_OFFLINE, HAWSER_ERR_TIMEOUT. Not from a callback. */
 HAWSER_API int hawser_pair(const char *invite, int timeout_ms, char id[HAWSER_ID_MAX]);

@@ -15,7 +15,8 @@ static int device;
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    int done; /* callbacks of connect that have run */
+    int done;         /* callbacks that have run */
+    bool is_listened; /* the device has both sessions */
     int result, reason, asked;
     struct hawser_request request;
     char paired[HAWSER_ID_MAX];
@@ -99,11 +100,22 @@ TEST(the_device_is_told_who_has_paired)
 
 /* ---- Calls in callbacks --------------------------------------------------------------------- */
 
+static void wait_listened(void)
+{
+    usec until = deadline_of(20000);
+
+    pthread_mutex_lock(&seen.lock);
+    while (!seen.is_listened && cond_wait_until(&seen.changed, &seen.lock, until))
+        ;
+    pthread_mutex_unlock(&seen.lock);
+}
+
 static void on_second(void *ctx, const char *trace_id, int result)
 {
     (void)ctx;
     (void)trace_id;
     seen.second = result;
+    wait_listened(); /* a session that ends before it was listened for is never given out */
     seen.disconnected = hawser_disconnect(result);
     mark_done();
 }
@@ -132,6 +144,10 @@ TEST(callbacks_may_call)
     CHECK("begins", hawser_connect(device_id, 0, 10000, use_session, NULL, NULL) == 0);
     ours = hawser_device_listen(device, 10000);
     second = hawser_device_listen(device, 10000);
+    pthread_mutex_lock(&seen.lock);
+    seen.is_listened = true;
+    pthread_cond_broadcast(&seen.changed);
+    pthread_mutex_unlock(&seen.lock);
     wait_done(2);
     CHECK("connected", seen.result >= 0 && ours >= 0);
     CHECK("asked", seen.info == 0 && seen.check == 0);

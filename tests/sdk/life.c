@@ -120,6 +120,29 @@ TEST(another_user_takes_over)
     CHECK("and with it everything", hawser_deinit() == HAWSER_ERR_UNINITIALISED);
 }
 
+/* A phone that has been told nothing but the line on the device. */
+TEST(the_invite_tells_the_broker)
+{
+    char directory[64], invite[HAWSER_INVITE_MAX], id[HAWSER_ID_MAX];
+    struct peer p;
+
+    CHECK("a device",
+          directory_make(directory) && peer_start(&p, DEVICE_PROGRAM, directory, broker.url));
+    peer_tell(&p, "invite");
+    (void)snprintf(invite, sizeof invite, "%s", peer_answer(&p));
+    CHECK("no broker", hawser_set_option("broker", NULL) == 0);
+    CHECK("init", hawser_init("phone") == 0);
+    CHECK("pairs", hawser_pair(invite, 10000, id) == 0);
+    CHECK("connects", hawser_disconnect(dial(id, 10000)) == 0);
+    CHECK("deinit", hawser_deinit() == 0);
+    CHECK("init again", hawser_init("phone") == 0);
+    CHECK("it was kept", hawser_disconnect(dial(id, 10000)) == 0);
+    CHECK("deinit again", hawser_deinit() == 0);
+    CHECK("as before", hawser_set_option("broker", broker.url) == 0);
+    peer_stop(&p);
+    directory_remove(directory);
+}
+
 static int deinit_code, device_code;
 
 static void call_from_callback(void *ctx, const char *trace_id, int result)
@@ -173,9 +196,8 @@ static int stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST_ROW(init_and_deinit_for_ever),
-        TEST_ROW(deinit_ends_every_blocked_call),
-        TEST_ROW(another_user_takes_over),
+        TEST_ROW(init_and_deinit_for_ever),      TEST_ROW(deinit_ends_every_blocked_call),
+        TEST_ROW(another_user_takes_over),       TEST_ROW(the_invite_tells_the_broker),
         TEST_ROW(a_callback_may_not_end_it_all),
     };
 

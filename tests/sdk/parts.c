@@ -74,6 +74,28 @@ TEST(large_channels_leave_room_for_small_ones)
     rings_deinit(&r);
 }
 
+TEST(all_rings_together_have_a_limit)
+{
+    enum { SESSIONS = 24 };
+    static struct rings r[SESSIONS];
+    size_t total = 0;
+
+    for (size_t i = 0; i < SESSIONS; i++) {
+        int n;
+
+        CHECK("made", rings_init(&r[i], count_wake, NULL) == ERR_OK);
+        n = rings_send(&r[i], 1, bytes_of(data, sizeof data), 0);
+        CHECK("a floor for each", n >= RING_FLOOR);
+        total += (size_t)n;
+    }
+    CHECK("the limit", total <= RINGS_MAX + SESSIONS * RING_FLOOR && total >= RINGS_MAX);
+    rings_tx_drop(&r[0], 1, RING_LARGE_MAX);
+    CHECK("what is sent makes room",
+          rings_send(&r[0], 1, bytes_of(data, sizeof data), 0) > RING_LARGE_MAX / 2);
+    for (size_t i = 0; i < SESSIONS; i++)
+        rings_deinit(&r[i]);
+}
+
 TEST(what_arrived_is_read_before_the_end)
 {
     struct rings r;
@@ -294,6 +316,21 @@ TEST(records_of_devices)
     directory_remove(home);
 }
 
+TEST(members_of_the_config)
+{
+    char home[64];
+    struct options o;
+
+    CHECK("a directory", directory_make(home) && options_set("home", home) == ERR_OK);
+    CHECK("made", store_set_config(home, "broker", "mqtt://one") == ERR_OK);
+    CHECK("changed", store_set_config(home, "broker", "mqtt://two") == ERR_OK);
+    CHECK("and another", store_set_config(home, "dead_ms", "9000") == ERR_OK);
+    CHECK("read",
+          options_load(&o) == ERR_OK && o.dead_ms == 9000 && strcmp(o.broker, "mqtt://two") == 0);
+    (void)options_set("home", NULL);
+    directory_remove(home);
+}
+
 /* ---- Options -------------------------------------------------------------------------------- */
 
 TEST(options_and_their_ranges)
@@ -413,9 +450,10 @@ TEST(a_bucket_fills_again)
 }
 
 TESTS(TEST_ROW(what_a_ring_takes), TEST_ROW(large_channels_leave_room_for_small_ones),
-      TEST_ROW(what_arrived_is_read_before_the_end),
+      TEST_ROW(all_rings_together_have_a_limit), TEST_ROW(what_arrived_is_read_before_the_end),
       TEST_ROW(a_full_ring_asks_for_more_when_it_is_read), TEST_ROW(our_own_close_discards),
       TEST_ROW(threads_meet_at_a_ring), TEST_ROW(rings_without_memory),
       TEST_ROW(handles_are_not_reused_soon), TEST_ROW(labels), TEST_ROW(keys_are_kept_and_private),
-      TEST_ROW(records_of_devices), TEST_ROW(options_and_their_ranges), TEST_ROW(the_config_file),
+      TEST_ROW(records_of_devices), TEST_ROW(members_of_the_config),
+      TEST_ROW(options_and_their_ranges), TEST_ROW(the_config_file),
       TEST_ROW(jobs_run_in_their_order_also_at_the_end), TEST_ROW(a_bucket_fills_again))

@@ -79,7 +79,6 @@ static void spy_publish(const char *text)
 struct look {
     struct identity_counts messages;
     struct device_counts offers;
-    usec inbox_full_at;
 };
 
 static struct device *own_device(void)
@@ -98,7 +97,6 @@ static void look_on_loop(void *ctx)
 
     l->messages = own_device()->identity->counts;
     l->offers = own_device()->counts;
-    l->inbox_full_at = own_device()->identity->inbox.full_at;
 }
 
 static struct look look(void)
@@ -249,9 +247,7 @@ TEST(a_flood_does_not_stop_the_device)
     }
     SPY_UNTIL((after = look()).messages.flooded > before.messages.flooded);
     CHECK("dropped unread", after.messages.flooded > before.messages.flooded);
-    after = look();
-    SPY_UNTIL(io_now() > after.inbox_full_at - 3 * SECOND); /* some room in the inbox again */
-    h = connect_here();
+    h = connect_here(); /* the offer may be dropped too, but is sent again */
     disconnect_here(h);
 }
 
