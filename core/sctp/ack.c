@@ -104,15 +104,15 @@ static void ack_gaps(struct pass *p)
 /* The window opened again while one chunk probes it: that one was not lost to congestion. */
 static void learn_window(struct sctp *s, uint32_t a_rwnd)
 {
-    struct tx_chunk *c = tx_chunk_at(s, s->tx.base_tsn);
     bool was_shut = s->tx.peer_rwnd < s->cc.packet_bytes;
     bool is_shut = a_rwnd < s->cc.packet_bytes;
+    bool is_probing = s->tx.next_tsn - s->tx.base_tsn == 1;
 
     s->tx.peer_rwnd = a_rwnd;
     if (is_shut)
         s->errors = 0; /* §6.1 A: a peer that answers probes is alive */
-    if (was_shut && !is_shut && s->tx.next_tsn - s->tx.base_tsn == 1 && c->state == TX_IN_FLIGHT)
-        loss_mark(s, s->tx.base_tsn, c);
+    if (was_shut && !is_shut && is_probing && tx_chunk_at(s, s->tx.base_tsn)->state == TX_IN_FLIGHT)
+        loss_mark(s, s->tx.base_tsn, tx_chunk_at(s, s->tx.base_tsn));
 }
 
 static void after_ack(struct pass *p, bool has_advanced)
@@ -167,8 +167,7 @@ enum verdict on_sack(struct sctp *s, usec now, const struct chunk *c)
     has_advanced = sack.cum_tsn != s->tx.base_tsn - 1;
     advance_base(&p, sack.cum_tsn);
     ack_gaps(&p);
-    if (s->tx.chunks_cap)
-        learn_window(s, sack.a_rwnd);
+    learn_window(s, sack.a_rwnd);
     after_ack(&p, has_advanced);
     return VERDICT_TAKEN;
 }

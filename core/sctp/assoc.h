@@ -23,6 +23,7 @@ enum {
     TSN_WINDOW_MAX = 65535, /* what a gap block's 16-bit offset reaches */
     TX_CHUNKS_MIN = 64,     /* records of chunks in flight; the ring grows in powers of two */
     TX_CHUNKS_MAX = 16384,
+    TX_CHUNKS_IDLE = 256,   /* an idle association keeps no longer ring */
     RETRIED_MAX = 256,      /* retransmissions watched for being lost again */
     REPLY_BYTES_MAX = 4096, /* control chunks waiting to leave */
     RESET_STREAMS_MAX = 64, /* in one RE-CONFIG request */
@@ -189,6 +190,7 @@ struct sctp {
     bool peer_re_config;
     uint8_t *peer_cookie; /* between INIT ACK and COOKIE ACK */
     size_t peer_cookie_len;
+    usec asked_at;     /* when INIT or COOKIE ECHO first went out */
     unsigned attempts; /* of INIT, COOKIE ECHO, SHUTDOWN or SHUTDOWN ACK */
     unsigned errors;   /* consecutive expiries without an answer */
 
@@ -235,6 +237,7 @@ void stream_tell(struct sctp *s, struct stream *st, enum sctp_event_type type);
 /* handshake.c */
 void handshake_begin(struct sctp *s, usec now);
 void handshake_encode_init(struct sctp *s, struct wr *w);
+void handshake_note_asked(struct sctp *s, usec now);
 enum verdict on_init(struct sctp *s, usec now, const struct chunk *c);
 enum verdict on_init_ack(struct sctp *s, usec now, const struct chunk *c);
 enum verdict on_cookie_echo(struct sctp *s, usec now, uint32_t tag, const struct chunk *c);
@@ -269,6 +272,7 @@ void heartbeat_postpone(struct sctp *s, usec now);
 void rx_init(struct sctp *s);
 void rx_start(struct sctp *s, uint32_t peer_initial_tsn);
 void rx_deinit(struct sctp *s);
+void rx_trim(struct sctp *s);
 enum verdict on_data(struct sctp *s, usec now, const struct chunk *c);
 void rx_after_packet(struct sctp *s, usec now); /* one that had data */
 void rx_retry(struct sctp *s, usec now);        /* what waited for blocks */
@@ -302,6 +306,7 @@ void loss_note_acked(struct sctp *s, usec now, const struct tx_chunk *c);
 /* tx.c */
 void tx_init(struct sctp *s);
 void tx_deinit(struct sctp *s);
+void tx_trim(struct sctp *s); /* gives back what only a busy one needs */
 struct tx_chunk *tx_chunk_at(const struct sctp *s, uint32_t tsn);
 size_t tx_chunk_bytes(const struct tx_chunk *c); /* on the wire, padding included */
 bool tx_has_work(const struct sctp *s);

@@ -37,6 +37,19 @@ void handshake_encode_init(struct sctp *s, struct wr *w)
     init_encode(w, CHUNK_INIT, &init);
 }
 
+void handshake_note_asked(struct sctp *s, usec now)
+{
+    if (s->attempts == 0)
+        s->asked_at = now;
+}
+
+/* An answer to what was sent but once measures the path (§6.3.1 C4, C5). */
+static void measure(struct sctp *s, usec now)
+{
+    if (s->attempts == 0)
+        rto_add_sample(&s->rto, now - s->asked_at);
+}
+
 static bool is_valid(const struct init_chunk *init)
 {
     return init->tag != 0 && init->out_streams != 0 && init->in_streams != 0;
@@ -142,6 +155,7 @@ enum verdict on_init_ack(struct sctp *s, usec now, const struct chunk *c)
     s->peer_cookie_len = init.cookie.len;
     learn_peer(s, init.tag, init.tsn, init.a_rwnd, init.in_streams, init.re_config);
     report_unknown(s, &init);
+    measure(s, now);
     assoc_enter(s, STATE_COOKIE_ECHOED, now);
     return VERDICT_TAKEN;
 }
@@ -229,6 +243,7 @@ enum verdict on_cookie_ack(struct sctp *s, usec now, const struct chunk *c)
     (void)c;
     if (s->state != STATE_COOKIE_ECHOED)
         return VERDICT_UNEXPECTED; /* §5.2.5 */
+    measure(s, now);
     assoc_enter(s, STATE_UP, now);
     if (s->is_wanting_shutdown)
         sctp_shutdown(s, now);

@@ -73,6 +73,8 @@ void heartbeat_tick(struct sctp *s, usec now)
     if (now >= s->heartbeat_at) {
         /* While data is out its own timer watches the peer. */
         s->is_heartbeat_due = s->state == STATE_UP && s->tx.base_tsn == s->tx.next_tsn;
+        tx_trim(s);
+        rx_trim(s);
         heartbeat_postpone(s, now);
     }
 }

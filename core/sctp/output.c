@@ -49,13 +49,14 @@ static bool send_abort(struct sctp *s, struct out *out)
     return end_packet(s, out, &w);
 }
 
-static bool send_init(struct sctp *s, struct out *out)
+static bool send_init(struct sctp *s, usec now, struct out *out)
 {
     struct wr w = begin_packet(s, out, 0);
 
     if (!w.cap)
         return false;
     handshake_encode_init(s, &w);
+    handshake_note_asked(s, now);
     s->is_init_due = false;
     return end_packet(s, out, &w);
 }
@@ -108,7 +109,7 @@ static void add_closing(struct sctp *s, struct wr *w)
 
 /* COOKIE ECHO goes first, and data may ride with it (§5.1); what rode with one before rides again,
  * for a peer takes none before the cookie. */
-static bool add_cookie_echo(struct sctp *s, struct wr *w)
+static bool add_cookie_echo(struct sctp *s, usec now, struct wr *w)
 {
     size_t at;
 
@@ -118,6 +119,7 @@ static bool add_cookie_echo(struct sctp *s, struct wr *w)
     wr_bytes(w, bytes_of(s->peer_cookie, s->peer_cookie_len));
     tlv_end(w, at);
     s->is_cookie_echo_due = false;
+    handshake_note_asked(s, now);
     loss_mark_all(s);
     return true;
 }
@@ -129,7 +131,7 @@ static bool send_bundle(struct sctp *s, usec now, struct out *out)
 
     if (!w.cap)
         return false;
-    has_cookie = add_cookie_echo(s, &w);
+    has_cookie = add_cookie_echo(s, now, &w);
     add_replies(s, &w);
     if (s->state >= STATE_UP && s->state != STATE_ENDED) {
         add_sack(s, &w);
@@ -155,7 +157,7 @@ static bool send_packet(struct sctp *s, usec now, struct out *out)
     if (s->replies.len && reply_peek(s, &tag, &flags, &len) && flags & REPLY_ALONE)
         return send_lone_reply(s, out, tag, len);
     if (s->is_init_due)
-        return send_init(s, out);
+        return send_init(s, now, out);
     return (s->state >= STATE_COOKIE_ECHOED && s->state != STATE_ENDED) && send_bundle(s, now, out);
 }
 

@@ -23,6 +23,14 @@ void rx_deinit(struct sctp *s)
     park_deinit(&s->rx.park);
 }
 
+void rx_trim(struct sctp *s)
+{
+    if (s->rx.beyond.count == 0)
+        tsn_set_deinit(&s->rx.beyond);
+    if (s->rx.park.count == 0)
+        park_deinit(&s->rx.park);
+}
+
 static bool is_received(const struct sctp *s, uint32_t tsn)
 {
     return !tsn_before(s->rx.cum_tsn, tsn) || tsn_set_has(&s->rx.beyond, tsn);

@@ -22,6 +22,19 @@ void tx_deinit(struct sctp *s)
     tsn_set_deinit(&s->tx.reported);
 }
 
+void tx_trim(struct sctp *s)
+{
+    if (s->tx.base_tsn != s->tx.next_tsn || s->tx.chunks_cap <= TX_CHUNKS_IDLE)
+        return;
+    free(s->tx.chunks);
+    free(s->tx.retried);
+    s->tx.chunks = NULL;
+    s->tx.retried = NULL;
+    s->tx.chunks_cap = s->tx.retried_count = 0;
+    tsn_set_deinit(&s->tx.sacked);
+    tsn_set_deinit(&s->tx.reported);
+}
+
 struct tx_chunk *tx_chunk_at(const struct sctp *s, uint32_t tsn)
 {
     return &s->tx.chunks[tsn & (s->tx.chunks_cap - 1)];

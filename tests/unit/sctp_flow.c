@@ -234,6 +234,38 @@ TEST(runs_are_of_equal_packets)
     pair_deinit(&p);
 }
 
+TEST(an_idle_association_holds_little)
+{
+    struct sctp_config cfg = { .heartbeat_us = 5 * SECOND };
+    struct sctp_pair p;
+
+    CHECK("up", up(&p, 12, &cfg));
+    for (int round = 0; round < 3; round++) {
+        p.link.loss_ppm = 10000;
+        CHECK("used", pair_transfer(&p, 0, 8, 2 << 20, 16384, p.now + 100 * SECOND));
+        p.link.loss_ppm = 0;
+        pair_run(&p, p.now + 12 * SECOND);
+        CHECK("no block", pool_used(p.side[0].pool) == 0 && pool_used(p.side[1].pool) == 0);
+    }
+    CHECK("alive", !p.side[0].is_closed && !p.side[1].is_closed);
+    pair_deinit(&p);
+}
+
+TEST(the_handshake_measures_the_path)
+{
+    struct sctp_pair p;
+    struct sctp_info info;
+
+    CHECK("made", pair_init(&p, 13, &defaults));
+    p.link.delay_us = 40 * MILLISECOND;
+    sctp_connect(p.side[0].sctp, p.now);
+    CHECK("up", pair_run_until_up(&p, p.now + SECOND));
+    sctp_get_info(p.side[0].sctp, &info);
+    CHECK("one round trip", info.srtt_us == 80 * MILLISECOND);
+    CHECK("from two samples", info.rto_us == 80 * MILLISECOND + 4 * 30 * MILLISECOND);
+    pair_deinit(&p);
+}
+
 static void exchange(bool *is_through)
 {
     struct sctp_config cfg = { .streams_max = 64 };
@@ -273,4 +305,5 @@ TESTS(TEST_ROW(a_reader_who_pauses_stops_the_sender),
       TEST_ROW(limits_of_what_may_be_queued), TEST_ROW(a_pool_run_dry_recovers),
       TEST_ROW(streams_are_reset), TEST_ROW(a_path_changes),
       TEST_ROW(a_narrower_path_still_passes_what_was_cut_before),
-      TEST_ROW(runs_are_of_equal_packets), TEST_ROW(every_allocation_may_fail))
+      TEST_ROW(runs_are_of_equal_packets), TEST_ROW(an_idle_association_holds_little),
+      TEST_ROW(the_handshake_measures_the_path), TEST_ROW(every_allocation_may_fail))
