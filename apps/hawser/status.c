@@ -65,7 +65,9 @@ static int status_of(int handle)
     say_device(info);
     if (!hawser_session_info(handle, &session)) {
         describe_session(&session, text, sizeof text);
-        say("path     %s\nconnect  %.1f ms", text, (double)session.connect_us / 1000);
+        say("path     %s\nconnect  %.1f ms\nloss     %llu of %llu chunks sent again", text,
+            (double)session.connect_us / 1000, (unsigned long long)session.chunks_resent,
+            (unsigned long long)session.chunks_sent);
     }
     say_json(json_pack("{soso*}", "device", info, "session", describe_session_json(handle)));
     return EXIT_CODE_OK;
