@@ -7,7 +7,7 @@
 #include "core/base/bytes.h"
 #include "hawser/hawser.h"
 
-enum { TEXT_MAX = 1024 };
+enum { TEXT_MAX = 4096 };
 
 static bool use_json;
 
@@ -47,13 +47,32 @@ const char *say_advice(int code)
     return NULL;
 }
 
+void say_make_plain(char *text)
+{
+    for (unsigned char *at = (unsigned char *)text; *at; at++) {
+        bool is_c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0; /* U+0080…U+009F in UTF-8 */
+
+        if (is_c1)
+            *at++ = '?';
+        if ((*at < 0x20 && *at != '\n') || *at == 0x7f || is_c1)
+            *at = '?';
+    }
+}
+
+/* Names of files and reasons may come from a peer; they must not speak to the terminal. */
+static void format_plain(char text[TEXT_MAX], const char *format, va_list args)
+{
+    vsnprintf(text, TEXT_MAX, format, args);
+    say_make_plain(text);
+}
+
 int say_error(const char *format, ...)
 {
     char text[TEXT_MAX];
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    format_plain(text, format, args);
     va_end(args);
     fprintf(stderr, "%s: %s\n", program_invocation_short_name, text);
     say_json(json_pack("{s{ss}}", "error", "text", text));
@@ -67,7 +86,7 @@ int say_failure(int code, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    format_plain(text, format, args);
     va_end(args);
     fprintf(stderr, "%s: %s: %s (%d)\n", program_invocation_short_name, text, hawser_strerror(code),
             code);
@@ -80,27 +99,29 @@ int say_failure(int code, const char *format, ...)
 
 void say(const char *format, ...)
 {
+    char text[TEXT_MAX];
     va_list args;
 
     if (use_json)
         return;
     va_start(args, format);
-    vprintf(format, args);
+    format_plain(text, format, args);
     va_end(args);
-    putchar('\n');
+    puts(text);
     fflush(stdout);
 }
 
 void say_aside(const char *format, ...)
 {
+    char text[TEXT_MAX];
     va_list args;
 
     if (use_json)
         return;
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    format_plain(text, format, args);
     va_end(args);
-    fputc('\n', stderr);
+    fprintf(stderr, "%s\n", text);
 }
 
 void say_json(json_t *object)

@@ -28,6 +28,10 @@ void say_aside(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints and releases an object; nothing without --json. */
 void say_json(json_t *object);
 
+/* Replaces by ? what a terminal would obey: control characters but the newline. What the functions
+ * above print has gone through it. */
+void say_make_plain(char *text);
+
 /* What to do about a code; NULL where there is nothing more to say. */
 const char *say_advice(int code);
 

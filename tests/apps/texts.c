@@ -123,6 +123,32 @@ TEST(codes_come_with_advice)
     CHECK("none known", strcmp(describe_path((enum hawser_path_kind)9), "unknown") == 0);
 }
 
+TEST(what_peers_name_does_not_speak_to_the_terminal)
+{
+    static const struct {
+        const char *claim, *text, *plain;
+    } rows[] = {
+        { "plain text stays", "clip 1.mp4\n", "clip 1.mp4\n" },
+        { "and other scripts", "\xc3\xa9t\xc3\xa9 \xe5\xa4\x8f", "\xc3\xa9t\xc3\xa9 \xe5\xa4\x8f" },
+        { "an escape", "\033]0;owned\007.mp4", "?]0;owned?.mp4" },
+        { "a carriage return", "good\rbad", "good?bad" },
+        { "delete", "a\177b", "a?b" },
+        { "a C1 control",
+          "a\xc2\x9b"
+          "2J",
+          "a??2J" },
+        { "a lone byte at the end", "a\xc2", "a\xc2" },
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char text[64];
+
+        strcpy(text, rows[i].text);
+        say_make_plain(text);
+        CHECK(rows[i].claim, strcmp(text, rows[i].plain) == 0);
+    }
+}
+
 TEST(a_qr_code_is_square)
 {
     char buf[20000] = "", *line = buf;
@@ -140,4 +166,4 @@ TEST(a_qr_code_is_square)
 
 TESTS(TEST_ROW(amounts_have_units), TEST_ROW(progress_tells_how_far_how_fast_and_when),
       TEST_ROW(options_are_read_by_their_rules), TEST_ROW(codes_come_with_advice),
-      TEST_ROW(a_qr_code_is_square))
+      TEST_ROW(what_peers_name_does_not_speak_to_the_terminal), TEST_ROW(a_qr_code_is_square))
