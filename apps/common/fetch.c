@@ -110,7 +110,7 @@ int fetch_get(struct fetch *f)
 
     if (snprintf(partial, sizeof partial, "%s" SERVED_PARTIAL, f->local) >= (int)sizeof partial)
         return say_error("%s: too long a name", f->local);
-    fd = open_local(partial, O_RDWR | O_CREAT, &held);
+    fd = open_local(partial, O_RDWR | O_CREAT | O_NOFOLLOW, &held);
     if (fd < 0)
         return EXIT_CODE_FAILED;
     if (transfer_init(&t, f->files, 0, fd, held)) {

@@ -82,6 +82,19 @@ int served_open(int dir, const char *path, uint64_t *size)
     return fd;
 }
 
+/* Whether the partial is still the file that was locked: the upload before may have ended between
+ * our opening and our locking, and then this is a whole file in its place. */
+static bool is_still_partial(const struct served_put *p, struct stat *st)
+{
+    struct stat there;
+
+    if (!fstat(p->fd, st) && !fstatat(p->parent, p->partial, &there, AT_SYMLINK_NOFOLLOW) &&
+        there.st_ino == st->st_ino && there.st_dev == st->st_dev)
+        return true;
+    errno = EWOULDBLOCK;
+    return false;
+}
+
 int served_put_open(struct served_put *p, int dir, const char *path)
 {
     const char *name;
@@ -98,7 +111,7 @@ int served_put_open(struct served_put *p, int dir, const char *path)
     snprintf(p->name, sizeof p->name, "%s", name);
     snprintf(p->partial, sizeof p->partial, "%.*s" SERVED_PARTIAL, 240, name);
     p->fd = open_regular(p->parent, p->partial, O_RDWR | O_CREAT, &st);
-    if (p->fd < 0 || flock(p->fd, LOCK_EX | LOCK_NB))
+    if (p->fd < 0 || flock(p->fd, LOCK_EX | LOCK_NB) || !is_still_partial(p, &st))
         goto fail;
     p->held = (uint64_t)st.st_size;
     return 0;

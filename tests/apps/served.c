@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/apps/support/folder.h"
@@ -82,6 +84,38 @@ TEST(an_upload_appears_when_it_is_whole)
     tear_down();
 }
 
+static struct served_put *ends_first;
+
+/* In place of libc's: an upload that ends between another's open and lock. */
+int flock(int fd, int operation)
+{
+    struct served_put *put = ends_first;
+
+    ends_first = NULL;
+    if (put) {
+        CHECK("the first is finished", !served_put_finish(put));
+        served_put_close(put);
+    }
+    return (int)syscall(SYS_flock, fd, operation);
+}
+
+TEST(an_upload_does_not_write_into_what_another_has_finished)
+{
+    struct served_put first, second;
+
+    set_up();
+    CHECK("the first", !served_put_open(&first, inside, "new.txt"));
+    CHECK("is written", write(first.fd, "whole", 5) == 5);
+    ends_first = &first;
+    CHECK("the second is told to wait",
+          served_put_open(&second, inside, "new.txt") && errno == EWOULDBLOCK);
+    CHECK("the first's is there", folder_holds(&around, "inside/new.txt", bytes_of("whole", 5)));
+    CHECK("and now it is the second's turn",
+          !served_put_open(&second, inside, "new.txt") && second.held == 0);
+    served_put_close(&second);
+    tear_down();
+}
+
 TEST(a_discarded_upload_leaves_nothing)
 {
     struct served_put put;
@@ -147,5 +181,6 @@ TEST(lists_tell_files_and_directories)
 }
 
 TESTS(TEST_ROW(only_files_inside_are_opened), TEST_ROW(an_upload_appears_when_it_is_whole),
+      TEST_ROW(an_upload_does_not_write_into_what_another_has_finished),
       TEST_ROW(a_discarded_upload_leaves_nothing), TEST_ROW(an_upload_cannot_leave),
       TEST_ROW(lists_tell_files_and_directories))
