@@ -63,4 +63,14 @@ TEST(every_length_alignment_and_split)
         }
 }
 
-TESTS(TEST_ROW(vectors), TEST_ROW(every_length_alignment_and_split))
+TEST(long_strings)
+{
+    static uint8_t bytes[4000];
+
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * i >> 3);
+    for (size_t len = 300; len <= sizeof bytes; len += 13)
+        CHECK("as bit by bit", crc32c(7, bytes_of(bytes, len)) == slowly(7, bytes_of(bytes, len)));
+}
+
+TESTS(TEST_ROW(long_strings), TEST_ROW(vectors), TEST_ROW(every_length_alignment_and_split))
