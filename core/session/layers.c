@@ -206,7 +206,7 @@ bool session_poll_output(struct session *s, usec now, struct out *out)
     return some;
 }
 
-static void on_selected(struct session *s, const struct ice_path *path)
+static void on_selected(struct session *s, usec now, const struct ice_path *path)
 {
     bool is_first = !s->has_path;
 
@@ -216,11 +216,11 @@ static void on_selected(struct session *s, const struct ice_path *path)
         return;
     dtls_set_rtt(s->dtls, path->rtt_us);
     if (s->state == SESSION_CONNECTING)
-        session_enter(s, SESSION_SECURING, path->heard_at);
+        session_enter(s, SESSION_SECURING, now);
     if (is_first && s->is_client)
-        dtls_start(s->dtls, path->heard_at);
+        dtls_start(s->dtls, now);
     else if (!is_first)
-        sctp_path_changed(s->sctp, path->heard_at, path->rtt_us, SESSION_PACKET_MAX);
+        sctp_path_changed(s->sctp, now, path->rtt_us, SESSION_PACKET_MAX);
 }
 
 bool session_poll_ice(struct session *s, struct session_event *ev)
@@ -238,15 +238,15 @@ bool session_poll_ice(struct session *s, struct session_event *ev)
             ev->type = SESSION_EVENT_GATHERED;
             return true;
         case ICE_EVENT_SELECTED:
-            on_selected(s, &ice.path);
+            on_selected(s, ice.at, &ice.path);
             ev->type = SESSION_EVENT_PATH;
             return true;
         case ICE_EVENT_LOST:
             s->has_path = false; /* RFC 7675 §5.1: nothing may be sent without consent */
-            session_finish(s, SESSION_END_LOST, s->heard_at);
+            session_finish(s, SESSION_END_LOST, ice.at);
             break;
         case ICE_EVENT_FAILED:
-            session_finish(s, SESSION_END_NO_PATH, s->heard_at);
+            session_finish(s, SESSION_END_NO_PATH, ice.at);
             break;
         }
     }
