@@ -10,7 +10,7 @@
  *     | value, padded to 4 bytes ...                                  |
  *
  * Not done: MESSAGE-INTEGRITY-SHA256 is recognised but neither made nor checked (deviations.md,
- * S1), and RFC 3489 messages without the cookie are foreign (S2). */
+ * T1), and RFC 3489 messages without the cookie are foreign (T2). */
 #ifndef HAWSER_STUN_H
 #define HAWSER_STUN_H
 
