@@ -302,13 +302,17 @@ static int zombie(void)
 
 static int killed(void)
 {
-    struct pair_of_handles h = stage_connect(&stage);
+    struct pair_of_handles h;
     char byte;
     int code;
 
+    if (!stage_reinit("dead_ms", "6000"))
+        return INT_MAX;
+    h = stage_connect(&stage);
     process_kill(stage.device.pid);
     code = hawser_recv_data(h.app, 0, &byte, 1, 20000);
     (void)hawser_disconnect(h.app);
+    (void)stage_reinit("dead_ms", NULL);
     return code;
 }
 

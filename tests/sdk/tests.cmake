@@ -29,3 +29,6 @@ endforeach()
 
 # A user logs out between the making of a link and the rest of hawser_connect().
 target_link_options(sdk-races PRIVATE -Wl,--wrap=link_new)
+
+# Messages are refused before they reach the broker.
+target_link_options(sdk-refused PRIVATE -Wl,--wrap=identity_send)

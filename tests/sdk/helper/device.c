@@ -264,7 +264,6 @@ int main(int argc, char **argv)
     (void)hawser_set_option("home", home);
     (void)hawser_set_option("broker", broker);
     (void)hawser_set_option("bind", "127.0.0.1");
-    (void)hawser_set_option("dead_ms", "6000");
     if (open_device() || hawser_device_id(device, id))
         return 1;
     (void)printf("%s\n", id);

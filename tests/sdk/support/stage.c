@@ -33,7 +33,7 @@ bool stage_open(struct stage *s, const char *device_program)
     (void)snprintf(s->app_home, sizeof s->app_home, "%s/app", s->directory);
     (void)snprintf(s->device_home, sizeof s->device_home, "%s/device", s->directory);
     if (hawser_set_option("home", s->app_home) || hawser_set_option("broker", s->broker.url) ||
-        hawser_set_option("bind", "127.0.0.1") || hawser_set_option("dead_ms", "6000"))
+        hawser_set_option("bind", "127.0.0.1"))
         return false;
     return peer_start(&s->device, device_program, s->device_home, s->broker.url) &&
            hawser_init(USER) == HAWSER_ERR_OK && pair_up(s);
