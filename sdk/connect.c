@@ -309,12 +309,10 @@ void connect_on_sent(struct link *l, enum signaling_result result)
 {
     if (!l->offer || l->phase != LINK_CONNECTING)
         return; /* answered meanwhile, or over */
-    if (result == SIGNALING_OFFLINE) {
-        fail(l, HAWSER_ERR_OFFLINE);
-        link_turn(l);
-    } else if (result == SIGNALING_FAILED) {
-        connect_send_again(l); /* the same text: the device answers it once */
-    }
+    if (result != SIGNALING_OFFLINE)
+        return; /* one that failed goes out again in its time: a broker may refuse without end */
+    fail(l, HAWSER_ERR_OFFLINE);
+    link_turn(l);
 }
 
 void connect_on_answer(struct link *l, const struct envelope *e)

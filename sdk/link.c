@@ -254,8 +254,8 @@ int link_code_of_end(const struct link *l, const struct session_event *ev)
     bool is_open = l->phase >= LINK_OPEN;
 
     switch (ev->end) {
-    case SESSION_END_PEER_REASON:
-        return HAWSER_ERR_TERMINATED - (int)ev->reason;
+    case SESSION_END_PEER_REASON: /* beyond the reasons lie codes that only this side may say */
+        return HAWSER_ERR_TERMINATED - (ev->reason <= HAWSER_REASON_MAX ? (int)ev->reason : 0);
     case SESSION_END_PEER_ABORT:
         return HAWSER_ERR_CLOSED_BY_PEER;
     case SESSION_END_LOST:

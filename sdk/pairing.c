@@ -16,7 +16,8 @@ struct pairing_call {
     struct recipient to;
     const uint8_t *secret;
     uint64_t serial;
-    char *text; /* the request, sealed */
+    char *text;    /* the request, sealed */
+    unsigned sent; /* how often it was */
     bool is_done;
     int result;
     struct device_record record;
@@ -231,9 +232,13 @@ void pairing_on_refuse(struct identity *id, const struct envelope *e)
     pthread_mutex_unlock(&lib.lock);
 }
 
+#define REQUESTS_MAX 4 /* a broker that refuses one at once refuses the next as well */
+
 /* On the loop's thread, with lib.lock held: io_loop_run() is not used, so nothing waits. */
 static void send_request(struct pairing_call *p)
 {
+    if (p->sent++ >= REQUESTS_MAX)
+        return;
     if (lib.app && lib.app->signaling)
         (void)identity_send(lib.app, p->to.id, p->text, p->serial);
 }
@@ -286,6 +291,9 @@ static void begin_on_loop(void *ctx)
 
     memcpy(s.sid, p->sid, sizeof s.sid);
     pthread_mutex_lock(&lib.lock);
+    p->serial = ++lib.serial; /* by which the request's fate is told */
+    p->next = lib.pairings;
+    lib.pairings = p;
     if (!lib.app) {
         finish(p, HAWSER_ERR_UNINITIALISED);
     } else {
@@ -297,9 +305,6 @@ static void begin_on_loop(void *ctx)
         else
             send_request(p);
     }
-    p->serial = ++lib.serial;
-    p->next = lib.pairings;
-    lib.pairings = p;
     pthread_mutex_unlock(&lib.lock);
     json_decref(s.body);
 }

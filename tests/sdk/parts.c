@@ -9,6 +9,7 @@
 #include "sdk/bucket.h"
 #include "sdk/dispatcher.h"
 #include "sdk/handles.h"
+#include "sdk/link.h"
 #include "sdk/options.h"
 #include "sdk/ring.h"
 #include "sdk/store.h"
@@ -434,6 +435,29 @@ TEST(jobs_run_in_their_order_also_at_the_end)
     CHECK("all", ran == 3 && order[0] == 0 && order[1] == 1 && order[2] == 2);
 }
 
+TEST(a_peer_tells_no_codes_but_its_own)
+{
+    static const struct {
+        const char *claim;
+        unsigned reason;
+        int code;
+    } rows[] = {
+        { "no reason", 0, -100 },
+        { "a known one", 9, -109 },
+        { "one of later versions", 77, -177 },
+        { "the last", HAWSER_REASON_MAX, -999 },
+        { "not that the directory failed", 900, -100 },
+        { "nor anything else", 65535, -100 },
+    };
+    const struct link l = { .phase = LINK_OPEN };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct session_event ev = { .end = SESSION_END_PEER_REASON, .reason = rows[i].reason };
+
+        CHECK(rows[i].claim, link_code_of_end(&l, &ev) == rows[i].code);
+    }
+}
+
 TEST(a_bucket_fills_again)
 {
     struct bucket b = { .interval_us = SECOND, .burst = 3 };
@@ -456,4 +480,5 @@ TESTS(TEST_ROW(what_a_ring_takes), TEST_ROW(large_channels_leave_room_for_small_
       TEST_ROW(handles_are_not_reused_soon), TEST_ROW(labels), TEST_ROW(keys_are_kept_and_private),
       TEST_ROW(records_of_devices), TEST_ROW(members_of_the_config),
       TEST_ROW(options_and_their_ranges), TEST_ROW(the_config_file),
-      TEST_ROW(jobs_run_in_their_order_also_at_the_end), TEST_ROW(a_bucket_fills_again))
+      TEST_ROW(jobs_run_in_their_order_also_at_the_end),
+      TEST_ROW(a_peer_tells_no_codes_but_its_own), TEST_ROW(a_bucket_fills_again))
