@@ -11,8 +11,12 @@ static size_t limit_of(unsigned channel)
     return channel == 1 || channel == 3 || channel == 5 ? RING_LARGE_MAX : RING_SMALL_MAX;
 }
 
-/* What the small channels can need altogether, which a large one must leave. */
-enum { RESERVE_BLOCKS = 5 * (RING_SMALL_MAX / (int)POOL_BLOCK_DATA + 2) };
+/* What the small channels can need altogether, which a large one must leave; and, once it is beyond
+ * its own floor, the floors of the large ones. */
+enum {
+    SMALL_BLOCKS = 5 * (RING_SMALL_MAX / (int)POOL_BLOCK_DATA + 2),
+    FLOOR_BLOCKS = 3 * (RING_FLOOR / (int)POOL_BLOCK_DATA + 2)
+};
 
 /* The bytes in all rings of the process. Threads that add at the same moment may overstep the limit
  * by what each adds, which its own ring bounds. */
@@ -34,15 +38,31 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* Bytes that leave so many blocks of the pool free. */
+static size_t room_beside(const struct rings *r, enum ring_way way, size_t reserve)
+{
+    size_t taken = pool_used(r->pool[way]) + reserve;
+
+    return taken < RING_POOL_BLOCKS ? (RING_POOL_BLOCKS - taken) * POOL_BLOCK_DATA : 0;
+}
+
+static size_t room_of_pool(const struct rings *r, enum ring_way way, unsigned channel)
+{
+    size_t len = r->ring[way][channel].chain.len, above, floor;
+
+    if (limit_of(channel) != RING_LARGE_MAX)
+        return room_beside(r, way, 0);
+    above = room_beside(r, way, SMALL_BLOCKS + FLOOR_BLOCKS);
+    floor = least(len < RING_FLOOR ? RING_FLOOR - len : 0, room_beside(r, way, SMALL_BLOCKS));
+    return above > floor ? above : floor;
+}
+
 static size_t room_of(const struct rings *r, enum ring_way way, unsigned channel)
 {
-    const struct chain *c = &r->ring[way][channel].chain;
-    size_t limit = limit_of(channel), used = pool_used(r->pool[way]);
-    size_t reserve = limit == RING_LARGE_MAX ? RESERVE_BLOCKS : 0;
-    size_t blocks = used + reserve < RING_POOL_BLOCKS ? RING_POOL_BLOCKS - used - reserve : 0;
-    size_t room = limit > c->len ? limit - c->len : 0;
+    size_t len = r->ring[way][channel].chain.len, limit = limit_of(channel);
+    size_t room = limit > len ? limit - len : 0;
 
-    return least(least(room, blocks * POOL_BLOCK_DATA), room_of_process(c->len));
+    return least(least(room, room_of_pool(r, way, channel)), room_of_process(len));
 }
 
 static size_t append(struct rings *r, enum ring_way way, unsigned channel, struct bytes b)

@@ -75,6 +75,26 @@ TEST(large_channels_leave_room_for_small_ones)
     rings_deinit(&r);
 }
 
+TEST(two_unread_large_channels_leave_room_for_the_third)
+{
+    struct rings r;
+    size_t taken = 0, n;
+
+    CHECK("made", rings_init(&r, count_wake, NULL) == ERR_OK);
+    (void)rings_rx_push(&r, 1, bytes_of(data, RING_LARGE_MAX));
+    (void)rings_rx_push(&r, 3, bytes_of(data, RING_LARGE_MAX));
+    for (int i = 0; i < 100; i++) {
+        n = rings_rx_push(&r, 5, bytes_of(data, 16384));
+        CHECK("some of it", n > 0);
+        taken += n;
+        CHECK("is read", rings_recv(&r, 5, back, sizeof back, 0) == (int)n);
+    }
+    CHECK("at a fair pace", taken == 100 * 16384);
+    CHECK("the floor", rings_rx_push(&r, 5, bytes_of(data, sizeof data)) >= RING_FLOOR);
+    CHECK("within the pool", pool_used(r.pool[RING_RX]) <= RING_POOL_BLOCKS);
+    rings_deinit(&r);
+}
+
 TEST(all_rings_together_have_a_limit)
 {
     enum { SESSIONS = 24 };
@@ -474,6 +494,7 @@ TEST(a_bucket_fills_again)
 }
 
 TESTS(TEST_ROW(what_a_ring_takes), TEST_ROW(large_channels_leave_room_for_small_ones),
+      TEST_ROW(two_unread_large_channels_leave_room_for_the_third),
       TEST_ROW(all_rings_together_have_a_limit), TEST_ROW(what_arrived_is_read_before_the_end),
       TEST_ROW(a_full_ring_asks_for_more_when_it_is_read), TEST_ROW(our_own_close_discards),
       TEST_ROW(threads_meet_at_a_ring), TEST_ROW(rings_without_memory),
