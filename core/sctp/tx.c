@@ -144,25 +144,39 @@ static struct tx_chunk *first_lost(struct sctp *s)
     return tx_chunk_at(s, s->tx.resend_from);
 }
 
+/* c is the chunk at resend_from. */
+static void resend_chunk(struct sctp *s, usec now, struct wr *w, struct tx_chunk *c)
+{
+    uint32_t tsn = s->tx.resend_from;
+
+    s->tx.lost_count--;
+    c->is_retransmitted = true;
+    if (s->tx.is_timing && !tsn_before(s->tx.rtt_tsn, tsn))
+        s->tx.is_timing = false; /* Karn: §6.3.1 C5 */
+    write_chunk(s, now, w, tsn, c);
+    loss_note_resent(s, tsn);
+    if (tsn == s->tx.base_tsn && assoc_may_send_data(s))
+        s->t3_at = now + s->rto.rto_us; /* §7.2.4 (4) */
+    s->info.retransmitted_chunks++;
+}
+
 /* Lost chunks go first, the oldest of them foremost. */
 static void resend_lost(struct sctp *s, usec now, struct wr *w)
 {
-    while (s->tx.lost_count && (!is_window_full(s) || s->tx.may_resend_at_once)) {
+    bool may_resend = s->tx.may_resend_at_once, has_sent = false;
+
+    while (s->tx.lost_count && (may_resend || !is_window_full(s))) {
         struct tx_chunk *c = first_lost(s);
 
         if (tx_chunk_bytes(c) > wr_left(w))
             break;
-        s->tx.lost_count--;
-        c->is_retransmitted = true;
-        if (s->tx.is_timing && !tsn_before(s->tx.rtt_tsn, s->tx.resend_from))
-            s->tx.is_timing = false; /* Karn: §6.3.1 C5 */
-        write_chunk(s, now, w, s->tx.resend_from, c);
-        loss_note_resent(s, s->tx.resend_from);
-        if (s->tx.resend_from == s->tx.base_tsn)
-            s->t3_at = now + s->rto.rto_us; /* §7.2.4 (4) */
-        s->info.retransmitted_chunks++;
+        resend_chunk(s, now, w, c);
+        has_sent = true;
     }
-    s->tx.may_resend_at_once = false;
+    if (has_sent || s->tx.lost_count == 0)
+        s->tx.may_resend_at_once = false;
+    if (s->tx.lost_count && is_window_full(s))
+        s->tx.is_cwnd_limited = true;
 }
 
 /* How much of the message the next chunk takes: all that fits, but no crumb to fill a packet up. */
@@ -228,8 +242,12 @@ static void send_new(struct sctp *s, usec now, struct wr *w)
         }
         begin_message(st);
         len = next_len(st, w);
-        if (len == 0 || !does_peer_have_room(s, len) || !reserve_chunk(s))
+        if (len == 0)
+            return; /* the next packet takes it */
+        if (!does_peer_have_room(s, len) || !reserve_chunk(s)) {
+            s->tx.is_cwnd_limited = false;
             return;
+        }
         send_chunk(s, now, w, st, len);
     }
     s->tx.is_cwnd_limited = false;

@@ -266,6 +266,43 @@ TEST(the_handshake_measures_the_path)
     pair_deinit(&p);
 }
 
+TEST(a_lost_tail_does_not_wait_for_a_timeout)
+{
+    struct sctp_pair p;
+    struct sctp_info info;
+
+    CHECK("up", up(&p, 14, &defaults));
+    CHECK("used", pair_transfer(&p, 0, 1, 20000, 2000, p.now + SECOND));
+    p.is_cut = true;
+    pair_send(&p, 0, 1, 53, bytes_of("last", 4));
+    pair_drain(&p);
+    p.is_cut = false;
+    pair_run(&p, p.now + 60 * MILLISECOND);
+    CHECK("there", pair_is_delivered(&p, 0));
+    sctp_get_info(p.side[0].sctp, &info);
+    CHECK("without a timeout", info.timeouts == 0 && info.retransmitted_chunks == 1);
+    pair_deinit(&p);
+}
+
+TEST(after_an_outage_the_backlog_goes_out_in_slow_start)
+{
+    struct sctp_pair p;
+    struct sctp_info info;
+
+    CHECK("up", up(&p, 15, &defaults));
+    fill(&p, 0, 100000);
+    pair_run(&p, p.now + 45 * MILLISECOND);
+    p.is_cut = true;
+    pair_run(&p, p.now + 300 * MILLISECOND);
+    p.is_cut = false;
+    sctp_get_info(p.side[0].sctp, &info);
+    CHECK("a timeout", info.timeouts == 1 && info.cwnd_bytes == 1160);
+    CHECK("much is left", sctp_unacked_bytes(p.side[0].sctp) > 500000);
+    pair_run(&p, p.now + 1500 * MILLISECOND);
+    CHECK("all arrived", pair_is_delivered(&p, 0));
+    pair_deinit(&p);
+}
+
 static void exchange(bool *is_through)
 {
     struct sctp_config cfg = { .streams_max = 64 };
@@ -306,4 +343,6 @@ TESTS(TEST_ROW(a_reader_who_pauses_stops_the_sender),
       TEST_ROW(streams_are_reset), TEST_ROW(a_path_changes),
       TEST_ROW(a_narrower_path_still_passes_what_was_cut_before),
       TEST_ROW(runs_are_of_equal_packets), TEST_ROW(an_idle_association_holds_little),
-      TEST_ROW(the_handshake_measures_the_path), TEST_ROW(every_allocation_may_fail))
+      TEST_ROW(the_handshake_measures_the_path), TEST_ROW(a_lost_tail_does_not_wait_for_a_timeout),
+      TEST_ROW(after_an_outage_the_backlog_goes_out_in_slow_start),
+      TEST_ROW(every_allocation_may_fail))
