@@ -143,7 +143,7 @@ TEST(what_peers_name_does_not_speak_to_the_terminal)
     for (size_t i = 0; i < COUNT(rows); i++) {
         char text[64];
 
-        strcpy(text, rows[i].text);
+        snprintf(text, sizeof text, "%s", rows[i].text);
         say_make_plain(text);
         CHECK(rows[i].claim, strcmp(text, rows[i].plain) == 0);
     }
