@@ -73,10 +73,10 @@ enum session_end {
     SESSION_END_PEER_ABORT,  /* the peer closed without a reason */
     SESSION_END_LOST,        /* nothing heard for dead_us */
     SESSION_END_ZOMBIE,      /* zombie_us passed; the peer is told */
-    SESSION_END_NO_PATH,     /* never opened: no pair of candidates works */
+    SESSION_END_NO_PATH,     /* never opened: no pair of candidates worked, in half_open_us */
     SESSION_END_FINGERPRINT, /* never opened: the peer's certificate is not the signalled one */
     SESSION_END_HANDSHAKE,   /* never opened: DTLS or SCTP failed */
-    SESSION_END_HALF_OPEN,   /* never opened: half_open_us passed */
+    SESSION_END_HALF_OPEN,   /* never opened: half_open_us passed over a path */
     SESSION_END_NOMEM        /* an allocation failed where the session cannot go on */
 };
 

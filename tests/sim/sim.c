@@ -296,7 +296,7 @@ static usec next_deadline(const struct sim *s)
 /* ICE gives up, or the session's time for opening is over: both run out at the same moment. */
 static bool is_never_opened(enum session_end end)
 {
-    return end == SESSION_END_NO_PATH || end == SESSION_END_HALF_OPEN;
+    return end == SESSION_END_NO_PATH;
 }
 
 static void check_end(struct sim *s, unsigned i, enum session_end wanted, unsigned reason)
