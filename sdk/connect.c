@@ -22,10 +22,10 @@ static void run_callback(struct job *job)
 {
     struct connect *c = (struct connect *)job;
 
-    c->cb(c->ctx, c->trace, c->result);
     pthread_mutex_lock(&lib.lock);
-    lib.connect_count--;
+    lib.connect_count--; /* what the callback is told of is not pending any more */
     pthread_mutex_unlock(&lib.lock);
+    c->cb(c->ctx, c->trace, c->result);
     free(c);
 }
 

@@ -13,8 +13,16 @@
 #define SEEN_APP    1024 /* messages remembered */
 #define SEEN_DEVICE 4096
 #define SEEN_US     (10 * MINUTE)
-#define INBOX_BURST 200
+#define INBOX_BURST 500
 #define INBOX_US    (SECOND / 50)
+
+/* A sealed text that waits. */
+struct outgoing {
+    struct outgoing *next;
+    char to[ID_BYTES];
+    uint64_t request;
+    char text[];
+};
 
 static void on_message(void *ctx, struct bytes message)
 {
@@ -41,8 +49,58 @@ static void on_message(void *ctx, struct bytes message)
     envelope_deinit(&e);
 }
 
+static int wait_for_room(struct identity *id, const char *to, const char *text, uint64_t request)
+{
+    size_t len = strlen(text) + 1;
+    struct outgoing *o;
+
+    if (id->waiting_count == OUTBOX_MAX)
+        return ERR_LIMIT;
+    o = malloc(sizeof *o + len);
+    if (!o)
+        return ERR_NOMEM;
+    *o = (struct outgoing){ .request = request };
+    memcpy(o->to, to, ID_BYTES);
+    memcpy(o->text, text, len);
+    if (id->waiting_last)
+        id->waiting_last->next = o;
+    else
+        id->waiting_first = o;
+    id->waiting_last = o;
+    id->waiting_count++;
+    return ERR_OK;
+}
+
+static void drop_first(struct identity *id)
+{
+    struct outgoing *o = id->waiting_first;
+
+    id->waiting_first = o->next;
+    if (!id->waiting_first)
+        id->waiting_last = NULL;
+    id->waiting_count--;
+    free(o);
+}
+
+static int send_now(struct identity *id, const char *to, const char *text, uint64_t request)
+{
+    return signaling_send(id->signaling, to, bytes_of_string(text), request);
+}
+
+/* There is room for another. One that is refused for another reason than room is lost. */
+static void send_waiting(struct identity *id)
+{
+    const struct outgoing *o = id->waiting_first;
+
+    while (o && send_now(id, o->to, o->text, o->request) != ERR_LIMIT) {
+        drop_first(id);
+        o = id->waiting_first;
+    }
+}
+
 static void on_sent(void *ctx, uint64_t request, enum signaling_result result)
 {
+    send_waiting(ctx);
     if (request)
         signals_on_sent(ctx, request, result);
 }
@@ -142,6 +200,8 @@ static void close_on_loop(void *ctx)
     signals_forget(id);
     signaling_close(id->signaling);
     id->signaling = NULL;
+    while (id->waiting_first)
+        drop_first(id);
 }
 
 void identity_free(struct identity *id)
@@ -171,9 +231,13 @@ int identity_seal(const struct identity *id, const struct recipient *to, const s
 
 int identity_send(struct identity *id, const char *to, const char *text, uint64_t request)
 {
+    int err = ERR_LIMIT;
+
     if (!id->signaling)
         return ERR_WRONG_STATE;
-    return signaling_send(id->signaling, to, bytes_of_string(text), request);
+    if (!id->waiting_first) /* else it would overtake */
+        err = send_now(id, to, text, request);
+    return err == ERR_LIMIT ? wait_for_room(id, to, text, request) : err;
 }
 
 void identity_signal(struct identity *id, const struct recipient *to, const struct signal *s)

@@ -17,6 +17,10 @@ struct identity_counts {
     uint64_t received, flooded, repeated, unreadable;
 };
 
+#define OUTBOX_MAX 512 /* messages that wait for room in signaling; more are refused */
+
+struct outgoing;
+
 struct identity {
     char label[LABEL_BYTES]; /* constant, down to device */
     struct key *key;
@@ -26,6 +30,8 @@ struct identity {
     struct signaling *signaling; /* the loop's, from here; NULL: no broker is configured */
     struct replay *seen;
     struct bucket inbox;
+    struct outgoing *waiting_first, *waiting_last;
+    size_t waiting_count;
     struct identity_counts counts;
 };
 
@@ -58,7 +64,8 @@ struct signal {
 int identity_seal(const struct identity *id, const struct recipient *to, const struct signal *s,
                   char **text);
 
-/* Sends a sealed text. request: handed to link_on_sent() and pairing_on_sent(); 0: nobody asks. */
+/* Sends a sealed text, at once or when there is room. request: handed to signals_on_sent(); 0:
+ * nobody asks. ERR_LIMIT, ERR_NOMEM; ERR_WRONG_STATE: there is no broker. */
 int identity_send(struct identity *id, const char *to, const char *text, uint64_t request);
 
 /* Both at once, where nobody asks; failures are logged. */

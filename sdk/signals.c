@@ -191,6 +191,8 @@ json_t *link_describe(struct link *l)
         signals_add_candidate(l, &d.candidates[i]);
     if (d.candidate_count > LINK_DESCRIBED_MAX)
         d.candidate_count = LINK_DESCRIBED_MAX;
+    d.is_trickle = l->trickle.count > 0 || !l->trickle.has_ended;
+    l->trickle.is_told = !d.is_trickle; /* then this is all, and says so */
     if (session_description_to_json(&d, &session))
         return NULL;
     body = json_object();

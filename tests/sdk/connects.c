@@ -203,7 +203,7 @@ static int no_port(void)
 {
     int code;
 
-    if (!stage_reinit("bind", "192.0.2.1")) /* of nobody: RFC 5737 */
+    if (!stage_reinit("bind", "198.51.100.77")) /* of nobody: RFC 5737 */
         return INT_MAX;
     code = dial(stage.device.id, 10000);
     (void)stage_reinit("bind", "127.0.0.1");

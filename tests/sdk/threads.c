@@ -193,6 +193,42 @@ TEST(an_unread_channel_does_not_stop_another)
     stage_disconnect(&stage, h);
 }
 
+/* ---- Many at once --------------------------------------------------------------------------- */
+
+enum { MANY = 64 };
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int done, handles[MANY];
+} many = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+
+static void on_one(void *ctx, const char *trace_id, int result)
+{
+    (void)ctx;
+    (void)trace_id;
+    pthread_mutex_lock(&many.lock);
+    many.handles[many.done++] = result;
+    pthread_cond_signal(&many.changed);
+    pthread_mutex_unlock(&many.lock);
+}
+
+TEST(sixty_four_connects_at_once)
+{
+    CHECK("room for them", peer_ask(&stage.device, "limit %d", MANY) == 0);
+    for (int i = 0; i < MANY; i++)
+        CHECK("begins", hawser_connect(stage.device.id, 0, 30000, on_one, NULL, NULL) == 0);
+    pthread_mutex_lock(&many.lock);
+    while (many.done < MANY)
+        pthread_cond_wait(&many.changed, &many.lock);
+    pthread_mutex_unlock(&many.lock);
+    for (int i = 0; i < MANY; i++) {
+        CHECK("each is connected", hawser_active_check(many.handles[i]) == 0);
+        (void)hawser_disconnect(many.handles[i]);
+    }
+    CHECK("none is left over", peer_ask(&stage.device, "restart") == 0);
+}
+
 /* ---- Ends ----------------------------------------------------------------------------------- */
 
 static void *use_until_closed(void *ctx)
@@ -305,6 +341,7 @@ int main(void)
         TEST_ROW(eight_channels_at_once),
         TEST_ROW(two_senders_and_two_receivers_on_one_channel),
         TEST_ROW(an_unread_channel_does_not_stop_another),
+        TEST_ROW(sixty_four_connects_at_once),
         TEST_ROW(closing_while_many_threads_use_it),
         TEST_ROW(the_state_callback_tells_once),
     };
