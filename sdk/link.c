@@ -241,14 +241,6 @@ void link_end(struct link *l, int code)
     tell_application(l, rings_end_code(&l->rings));
 }
 
-static bool has_path(const struct link *l)
-{
-    struct session_info info;
-
-    session_get_info(l->session, &info);
-    return info.has_path;
-}
-
 int link_code_of_end(const struct link *l, const struct session_event *ev)
 {
     bool is_open = l->phase >= LINK_OPEN;
@@ -269,9 +261,8 @@ int link_code_of_end(const struct link *l, const struct session_event *ev)
     case SESSION_END_NOMEM:
         return HAWSER_ERR_NO_MEMORY;
     case SESSION_END_HANDSHAKE:
-        return HAWSER_ERR_TIMEOUT;
     case SESSION_END_HALF_OPEN:
-        return has_path(l) ? HAWSER_ERR_TIMEOUT : HAWSER_ERR_NO_PATH;
+        return HAWSER_ERR_TIMEOUT;
     default:
         return is_open ? HAWSER_ERR_CLOSED_LOCALLY : HAWSER_ERR_TIMEOUT;
     }
