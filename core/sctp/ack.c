@@ -7,7 +7,8 @@
 struct pass {
     struct sctp *s;
     usec now;
-    size_t bytes; /* newly acknowledged */
+    size_t bytes;  /* newly acknowledged */
+    bool has_once; /* something among them was sent but once */
 };
 
 static void ack_one(struct pass *p, uint32_t tsn, struct tx_chunk *c)
@@ -24,10 +25,12 @@ static void ack_one(struct pass *p, uint32_t tsn, struct tx_chunk *c)
     }
     c->state = TX_ACKED;
     loss_note_acked(s, p->now, c);
+    p->has_once |= !c->is_retransmitted;
     p->bytes += tx_chunk_bytes(c);
     if (s->tx.is_timing && tsn == s->tx.rtt_tsn) {
         s->tx.is_timing = false;
         rto_add_sample(&s->rto, p->now - c->sent_at);
+        s->tx.probe_rtts = PROBE_RTTS_LEAST;
     }
 }
 
@@ -121,7 +124,8 @@ static void after_ack(struct pass *p, bool has_advanced)
 
     if (p->bytes) {
         s->errors = 0;
-        rto_restore(&s->rto);
+        if (p->has_once)
+            rto_restore(&s->rto);
         heartbeat_postpone(s, p->now);
         loss_detect(s, p->now);
     }

@@ -31,6 +31,8 @@ enum {
     FRAGMENT_MIN = 256,   /* no shorter fragment is cut just to fill a packet */
     REORDERING_LEAST = 3, /* packets: RFC 9002 §6.1.1, and RFC 9260 §7.2.4's three */
     REORDERING_MAX = 48,
+    PROBE_RTTS_LEAST = 2, /* RFC 8985 §7.2 */
+    PROBE_RTTS_MAX = 256,
     PACKETS_PER_SACK = 2,   /* RFC 9260 §6.2 */
     MESSAGE_HEADER_LEN = 8, /* in a chain to send: length, ppid */
     PIECE_HEADER_LEN = 8    /* in a chain received: length, flags, ppid */
@@ -134,6 +136,8 @@ struct tx {
     uint64_t recover_packet; /* losses up to here have shrunk the window already */
     uint32_t reordering;     /* how many packets later one may arrive and not count as lost */
     uint32_t fast_resent;    /* chunks sent again without a timeout since `reordering` grew */
+    usec probe_rtts;         /* the wait before a probe: 2, more where probes came too early */
+    bool was_probed;         /* its answer would tell whether it came too early */
     bool has_probed;         /* loss_on_probe_due() has done so, and nothing came of it yet */
     bool is_recovering;      /* nothing sent since it shrank has been acknowledged */
     bool is_cwnd_limited;

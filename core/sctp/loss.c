@@ -120,7 +120,7 @@ void loss_detect(struct sctp *s, usec now)
  * (RFC 8985 §7; deviations.md, S8). Once, until something new is acknowledged. */
 void loss_arm_probe(struct sctp *s, usec now)
 {
-    usec at = now + usec_max(2 * s->rto.srtt_us + s->rto.rttvar_us, PROBE_LEAST_US);
+    usec at = now + usec_max(s->tx.probe_rtts * s->rto.srtt_us + s->rto.rttvar_us, PROBE_LEAST_US);
     bool is_useful = s->rto.srtt_us && s->t3_at != USEC_NEVER && at < s->t3_at;
 
     if (!s->tx.has_probed)
@@ -140,18 +140,20 @@ void loss_on_probe_due(struct sctp *s)
     last->flags |= DATA_SACK_NOW;
     loss_mark(s, s->tx.next_tsn - 1, last);
     s->tx.may_resend_at_once = true;
-    s->tx.has_probed = true;
+    s->tx.has_probed = s->tx.was_probed = true;
 }
 
-/* The peer had both copies of something sent again: packets overtake each other on this path by
- * more than we allowed for. One step per SACK, and only as far as a run is long. */
+/* The peer had both copies of something sent again, so that was too early. Either packets overtake
+ * each other on this path by more than we allowed for, or its round trip has grown, which nothing
+ * sent twice can measure. One step per SACK. */
 void loss_note_duplicates(struct sctp *s)
 {
-    if (s->tx.fast_resent == 0)
-        return;
-    s->tx.fast_resent = 0;
-    if (s->tx.reordering < REORDERING_MAX)
+    if (s->tx.was_probed && s->tx.probe_rtts < PROBE_RTTS_MAX)
+        s->tx.probe_rtts *= 2;
+    else if (s->tx.fast_resent && s->tx.reordering < REORDERING_MAX)
         s->tx.reordering *= 2;
+    s->tx.was_probed = false;
+    s->tx.fast_resent = 0;
 }
 
 void loss_on_timeout(struct sctp *s, usec now)

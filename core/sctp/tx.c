@@ -9,6 +9,7 @@ void tx_init(struct sctp *s)
     s->tx.base_tsn = s->tx.next_tsn = s->tx.resend_from = s->initial_tsn;
     s->tx.judge_tsn = s->initial_tsn;
     s->tx.reordering = REORDERING_LEAST;
+    s->tx.probe_rtts = PROBE_RTTS_LEAST;
     tsn_set_init(&s->tx.sacked, GAPS_MAX);
     tsn_set_init(&s->tx.reported, GAPS_MAX);
     s->reconfig.next_request_seq = s->initial_tsn; /* RFC 6525 §4.1 */

@@ -303,6 +303,118 @@ TEST(after_an_outage_the_backlog_goes_out_in_slow_start)
     pair_deinit(&p);
 }
 
+struct nth {
+    int left;
+};
+
+static bool drop_nth(void *ctx, int from, struct bytes packet)
+{
+    struct nth *n = ctx;
+
+    (void)packet;
+    return from != 0 || n->left-- != 0;
+}
+
+TEST(one_lost_packet_is_sent_again_within_a_round_trip)
+{
+    static const uint8_t bytes[1100];
+
+    for (int lost = 0; lost < 8; lost++) {
+        struct sctp_pair p;
+        struct sctp_info before, info;
+        struct nth nth = { lost };
+
+        CHECK("made", pair_init(&p, 16, &defaults));
+        p.link.delay_us = 50 * MILLISECOND;
+        sctp_connect(p.side[0].sctp, p.now);
+        CHECK("up", pair_run_until_up(&p, p.now + SECOND));
+        CHECK("used", pair_transfer(&p, 0, 1, 60000, 2000, p.now + 20 * SECOND));
+        pair_run(&p, p.now + 150 * MILLISECOND);
+        sctp_get_info(p.side[0].sctp, &before);
+        p.tap = drop_nth;
+        p.tap_ctx = &nth;
+        for (int i = 0; i < 15; i++)
+            pair_send(&p, 0, 2, 53, bytes_of(bytes, sizeof bytes));
+        pair_run(&p, p.now + 151 * MILLISECOND);
+        CHECK("there after one and a half", pair_is_delivered(&p, 0));
+        pair_run(&p, p.now + 100 * MILLISECOND);
+        sctp_get_info(p.side[0].sctp, &info);
+        CHECK("fast", info.fast_retransmits == before.fast_retransmits + 1);
+        CHECK("once", info.retransmitted_chunks == before.retransmitted_chunks + 1);
+        CHECK("no timeout", info.timeouts == 0);
+        pair_deinit(&p);
+    }
+}
+
+TEST(a_window_unused_before_grows_after_a_timeout)
+{
+    struct sctp_pair p;
+
+    CHECK("up", up(&p, 17, &defaults));
+    p.link.delay_us = 50 * MILLISECOND;
+    CHECK("used", pair_transfer(&p, 0, 1, 200000, 20000, p.now + 20 * SECOND));
+    p.is_cut = true;
+    for (int i = 0; i < 40; i++)
+        pair_send(&p, 0, 2, 53, bytes_of((uint8_t[1100]){ 1 }, 1100));
+    pair_run(&p, p.now + 450 * MILLISECOND);
+    p.is_cut = false;
+    pair_run(&p, p.now + 2 * SECOND);
+    CHECK("forty packets in a few round trips", pair_is_delivered(&p, 0));
+    pair_deinit(&p);
+}
+
+TEST(overtaking_on_a_new_path_is_not_loss)
+{
+    struct sctp_pair p;
+    struct sctp_info info;
+
+    CHECK("up", up(&p, 18, &defaults));
+    p.link.delay_us = 60 * MILLISECOND;
+    CHECK("used", pair_transfer(&p, 0, 1, 60000, 2000, p.now + 20 * SECOND));
+    fill(&p, 0, 20000);
+    pair_drain(&p);
+    p.link.delay_us = 5 * MILLISECOND;
+    for (int i = 0; i < 2; i++)
+        sctp_path_changed(p.side[i].sctp, p.now, 10 * MILLISECOND, 1160);
+    CHECK("more is sent", pair_send(&p, 0, 1, 53, bytes_of("x", 1)) == ERR_OK);
+    pair_run(&p, p.now + 10 * SECOND);
+    CHECK("all arrived", pair_is_delivered(&p, 0));
+    sctp_get_info(p.side[0].sctp, &info);
+    CHECK("nothing was taken for lost", info.fast_retransmits == 0 && info.timeouts == 0);
+    pair_deinit(&p);
+}
+
+TEST(a_path_that_reorders_is_learned)
+{
+    struct sctp_pair p;
+    struct sctp_info info;
+
+    CHECK("up", up(&p, 19, &defaults));
+    p.link.jitter_us = 6 * MILLISECOND;
+    CHECK("through", pair_transfer(&p, 0, 4, 1 << 20, 16384, p.now + 100 * SECOND));
+    sctp_get_info(p.side[0].sctp, &info);
+    CHECK("with few retransmissions", info.retransmitted_chunks < 40);
+    pair_deinit(&p);
+}
+
+TEST(a_round_trip_grown_beyond_the_timeout_is_learned)
+{
+    struct sctp_pair p;
+    struct sctp_info info;
+
+    CHECK("up", up(&p, 20, &defaults));
+    CHECK("used", pair_transfer(&p, 0, 1, 20000, 2000, p.now + SECOND));
+    p.link.delay_us = 300 * MILLISECOND;
+    for (int i = 0; i < 20; i++) {
+        pair_send(&p, 0, 1, 53, bytes_of("x", 1));
+        pair_run(&p, p.now + 3 * SECOND);
+    }
+    sctp_get_info(p.side[0].sctp, &info);
+    CHECK("a few timeouts for nothing", info.timeouts > 0 && info.timeouts < 5);
+    CHECK("then it is known", info.srtt_us > 400 * MILLISECOND);
+    pair_deinit(&p);
+}
+
 static void exchange(bool *is_through)
 {
     struct sctp_config cfg = { .streams_max = 64 };
@@ -344,5 +456,9 @@ TESTS(TEST_ROW(a_reader_who_pauses_stops_the_sender),
       TEST_ROW(a_narrower_path_still_passes_what_was_cut_before),
       TEST_ROW(runs_are_of_equal_packets), TEST_ROW(an_idle_association_holds_little),
       TEST_ROW(the_handshake_measures_the_path), TEST_ROW(a_lost_tail_does_not_wait_for_a_timeout),
+      TEST_ROW(one_lost_packet_is_sent_again_within_a_round_trip),
+      TEST_ROW(a_window_unused_before_grows_after_a_timeout),
+      TEST_ROW(overtaking_on_a_new_path_is_not_loss), TEST_ROW(a_path_that_reorders_is_learned),
+      TEST_ROW(a_round_trip_grown_beyond_the_timeout_is_learned),
       TEST_ROW(after_an_outage_the_backlog_goes_out_in_slow_start),
       TEST_ROW(every_allocation_may_fail))

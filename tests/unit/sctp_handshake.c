@@ -92,6 +92,21 @@ TEST(messages_may_be_queued_before)
     pair_deinit(&p);
 }
 
+TEST(data_rides_again_with_a_lost_cookie_echo)
+{
+    struct sctp_pair p;
+    struct nth nth = { 2 };
+
+    CHECK("made", pair_init(&p, 9, &defaults));
+    pair_send(&p, 0, 0, 51, bytes_of("early", 5));
+    p.tap = drop_nth;
+    p.tap_ctx = &nth;
+    sctp_connect(p.side[0].sctp, p.now);
+    CHECK("up", pair_run_until_up(&p, p.now + SECOND));
+    CHECK("there by then", pair_is_delivered(&p, 0));
+    pair_deinit(&p);
+}
+
 /* Keeps the last packet of a type that a side sent. */
 struct keep {
     uint8_t type, bytes[2048];
@@ -307,8 +322,8 @@ TEST(packets_out_of_the_blue)
 
 TESTS(TEST_ROW(both_sides_may_connect_at_once), TEST_ROW(any_packet_of_the_handshake_may_be_lost),
       TEST_ROW(nobody_answers), TEST_ROW(messages_may_be_queued_before),
-      TEST_ROW(a_cookie_grows_stale), TEST_ROW(forged_cookies_are_dropped),
-      TEST_ROW(a_restarted_peer_ends_the_association),
+      TEST_ROW(data_rides_again_with_a_lost_cookie_echo), TEST_ROW(a_cookie_grows_stale),
+      TEST_ROW(forged_cookies_are_dropped), TEST_ROW(a_restarted_peer_ends_the_association),
 
       TEST_ROW(inits_are_answered_without_state), TEST_ROW(a_flood_of_inits_is_bounded),
       TEST_ROW(packets_out_of_the_blue))

@@ -235,6 +235,31 @@ TEST(acknowledgements)
     }
 }
 
+TEST(when_a_sack_is_sent)
+{
+    struct sctp_pair p;
+    uint64_t before;
+
+    CHECK("up", up(&p, 39));
+    before = p.side[1].packets_out;
+    data(&p, WHOLE, 1, 0, 0, 9);
+    CHECK("not for one packet in order", p.side[1].packets_out == before);
+    pair_run(&p, p.now + 20 * MILLISECOND);
+    CHECK("but a little later", p.side[1].packets_out == before + 1);
+    data(&p, WHOLE, 2, 0, 1, 9);
+    data(&p, WHOLE, 3, 0, 2, 9);
+    CHECK("for two at once", p.side[1].packets_out == before + 2);
+    data(&p, WHOLE, 5, 0, 4, 9);
+    CHECK("for a gap at once", p.side[1].packets_out == before + 3);
+    data(&p, WHOLE, 4, 0, 3, 9);
+    CHECK("and when it is filled", p.side[1].packets_out == before + 4);
+    data(&p, WHOLE, 4, 0, 3, 9);
+    CHECK("for a duplicate at once", p.side[1].packets_out == before + 5);
+    data(&p, WHOLE | 8, 6, 0, 5, 9);
+    CHECK("and when asked to", p.side[1].packets_out == before + 6);
+    pair_deinit(&p);
+}
+
 TEST(what_was_reported_may_be_taken_back)
 {
     static const uint8_t bytes[1000];
@@ -467,7 +492,7 @@ TEST(noise_is_only_counted)
     pair_deinit(&p);
 }
 
-TESTS(TEST_ROW(orders_of_arrival), TEST_ROW(acknowledgements),
+TESTS(TEST_ROW(orders_of_arrival), TEST_ROW(acknowledgements), TEST_ROW(when_a_sack_is_sent),
       TEST_ROW(what_was_reported_may_be_taken_back),
       TEST_ROW(unknown_chunks_are_treated_as_their_type_says),
       TEST_ROW(control_chunks_out_of_place), TEST_ROW(reset_requests_are_answered),
