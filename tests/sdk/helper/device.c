@@ -5,6 +5,7 @@
  *     accept REASON | privacy ON | in_call ON | limit N | option NAME VALUE (then: restart)
  *     send H CHANNEL COUNT MS | recv H CHANNEL COUNT MS | fill H CHANNEL | active H
  *     echo H                      all channels, until the session ends; answers at once */
+#include <stdatomic.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 
 static int device = -1;
 static const char *home, *broker;
-static int accept_reason;
+static atomic_int accept_reason; /* read by the dispatcher's thread */
 
 void __real_session_get_local(const struct session *s, struct session_description *out);
 void __wrap_session_get_local(const struct session *s, struct session_description *out);
@@ -118,8 +119,10 @@ static void deinit(const char *args)
 
 static void set_accept(const char *args)
 {
-    accept_reason = arg(args, 0);
-    answer(hawser_device_set_accept(device, accept_reason ? on_accept : NULL, NULL));
+    int reason = arg(args, 0);
+
+    accept_reason = reason;
+    answer(hawser_device_set_accept(device, reason ? on_accept : NULL, NULL));
 }
 
 static void set_privacy(const char *args)
