@@ -4,8 +4,8 @@
  *        ^  '--INIT, COOKIE ECHO----------------------------------^        '-----> CLOSED
  *        '----abort, ABORT, no answer to the limit of retransmissions, from any state
  *
- * Single homed; the path beneath may change. Timers: T1 (handshake), T3-rtx, delayed SACK,
- * HEARTBEAT, T2 (shutdown), RE-CONFIG. Left out: deviations.md, S rows. */
+ * Single homed; the path beneath may change. Timers: T1 (handshake), T3-rtx, probe for a lost tail,
+ * delayed SACK, HEARTBEAT, T2 and T5 (shutdown), RE-CONFIG. Left out: deviations.md, S rows. */
 #ifndef HAWSER_SCTP_H
 #define HAWSER_SCTP_H
 
