@@ -195,16 +195,15 @@ static void on_event(struct link *l, const struct session_event *ev)
 /* One message of each channel in turn, so that no channel waits for another's megabytes. */
 static bool pump_tx(struct link *l)
 {
+    uint8_t ready = rings_tx_filled(&l->rings) & (uint8_t)~l->tx_full;
     bool has_moved = false;
 
     for (unsigned i = 0; i < CHANNEL_COUNT; i++) {
         size_t len, sent;
 
-        if (l->tx_full >> i & 1)
+        if (!(ready >> i & 1))
             continue;
         len = rings_tx_copy(&l->rings, i, piece, sizeof piece);
-        if (len == 0)
-            continue;
         sent = session_send(l->session, io_now(), i, bytes_of(piece, len));
         if (sent < len)
             l->tx_full |= (uint8_t)(1u << i);
@@ -247,7 +246,7 @@ static bool pump_rx(struct link *l)
 /* What was accepted before the close goes out first, but not for ever. */
 static bool finish_flush(struct link *l, usec now)
 {
-    if (l->phase != LINK_FLUSHING || (now < l->flush_until && !rings_tx_is_empty(&l->rings)))
+    if (l->phase != LINK_FLUSHING || (now < l->flush_until && rings_tx_filled(&l->rings)))
         return false;
     l->phase = LINK_CLOSING;
     l->flush_until = USEC_NEVER;
@@ -280,6 +279,7 @@ static void drain(struct link *l)
         else if (!pump(l))
             break;
     }
+    rings_tell(&l->rings);
 }
 
 /* ---- Turns ----------------------------------------------------------------------------------- */

@@ -164,6 +164,8 @@ static size_t send_some(struct rings *r, unsigned channel, struct bytes data)
     size_t len = append(r, RING_TX, channel, data);
 
     tx->total += len;
+    if (len > 0)
+        r->tx_filled |= (uint8_t)(1u << channel);
     if (len > 0 && was_empty) {
         pthread_mutex_unlock(&r->lock);
         r->wake(r->wake_ctx);
@@ -274,7 +276,9 @@ void rings_tx_drop(struct rings *r, unsigned channel, size_t len)
     chain_drop(&tx->chain, len);
     gone(len);
     if (has_emptied(r, RING_TX, channel))
-        tell(tx);
+        r->untold[RING_TX] |= (uint8_t)(1u << channel);
+    if (tx->chain.len == 0)
+        r->tx_filled &= (uint8_t) ~(1u << channel);
     if (r->is_starved[RING_TX] && pool_used(r->pool[RING_TX]) < RING_POOL_BLOCKS / 2) {
         r->is_starved[RING_TX] = false;
         tell_all(r);
@@ -282,20 +286,18 @@ void rings_tx_drop(struct rings *r, unsigned channel, size_t len)
     pthread_mutex_unlock(&r->lock);
 }
 
-bool rings_tx_is_empty(struct rings *r)
+uint8_t rings_tx_filled(struct rings *r)
 {
-    bool is_empty = true;
+    uint8_t filled;
 
     pthread_mutex_lock(&r->lock);
-    for (unsigned i = 0; i < RING_CHANNELS; i++)
-        is_empty = is_empty && r->ring[RING_TX][i].chain.len == 0;
+    filled = r->tx_filled;
     pthread_mutex_unlock(&r->lock);
-    return is_empty;
+    return filled;
 }
 
 size_t rings_rx_push(struct rings *r, unsigned channel, struct bytes data)
 {
-    struct ring *rx = &r->ring[RING_RX][channel];
     size_t len;
 
     pthread_mutex_lock(&r->lock);
@@ -303,9 +305,19 @@ size_t rings_rx_push(struct rings *r, unsigned channel, struct bytes data)
     if (len < data.len)
         r->held_back |= (uint8_t)(1u << channel);
     if (len > 0)
-        tell(rx);
+        r->untold[RING_RX] |= (uint8_t)(1u << channel);
     pthread_mutex_unlock(&r->lock);
     return len;
+}
+
+void rings_tell(struct rings *r)
+{
+    pthread_mutex_lock(&r->lock);
+    for (unsigned i = 0; i < 2 * RING_CHANNELS; i++)
+        if (r->untold[i / RING_CHANNELS] >> i % RING_CHANNELS & 1)
+            tell(&r->ring[i / RING_CHANNELS][i % RING_CHANNELS]);
+    r->untold[RING_TX] = r->untold[RING_RX] = 0;
+    pthread_mutex_unlock(&r->lock);
 }
 
 void rings_rx_none_left(struct rings *r, unsigned channel)

@@ -38,6 +38,8 @@ struct rings {
     bool is_starved[2];                 /* a pool had no block: whoever gives one back tells all */
     bool is_ended, is_discarding;       /* over; and what arrived is not wanted any more */
     int end;                            /* the code of the end */
+    uint8_t tx_filled;                  /* bit i: channel i has bytes to send */
+    uint8_t untold[2]; /* by way; bit i: rings_tell() has to wake channel i's calls */
     uint8_t held_back; /* bit i: the core holds bytes of channel i for want of room */
     ring_wake *wake;
     void *wake_ctx;
@@ -64,11 +66,14 @@ void rings_get_fill(struct rings *r, unsigned channel, struct ring_fill *fill);
 /* Copies the first bytes to send; they are there until rings_tx_drop(). */
 size_t rings_tx_copy(struct rings *r, unsigned channel, void *out, size_t cap);
 void rings_tx_drop(struct rings *r, unsigned channel, size_t len);
-bool rings_tx_is_empty(struct rings *r);
+uint8_t rings_tx_filled(struct rings *r); /* bit i: channel i has bytes to send */
 
 /* Hands over what arrived and returns how much there was room for. If not for all, wake() is called
  * when there is room again. */
 size_t rings_rx_push(struct rings *r, unsigned channel, struct bytes data);
+
+/* Wakes the calls that wait for what was pushed and dropped since the last time: once for all. */
+void rings_tell(struct rings *r);
 
 /* Nothing of this channel is held back any more. */
 void rings_rx_none_left(struct rings *r, unsigned channel);
