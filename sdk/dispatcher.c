@@ -11,6 +11,8 @@ struct dispatcher {
     bool is_ending;
 };
 
+static _Thread_local const struct dispatcher *current; /* set on its thread alone */
+
 static struct job *take(struct dispatcher *d)
 {
     struct job *job;
@@ -33,6 +35,7 @@ static void *run(void *ctx)
     struct dispatcher *d = ctx;
     struct job *job;
 
+    current = d;
     while ((job = take(d)))
         job->run(job);
     return NULL;
@@ -84,5 +87,5 @@ void dispatcher_post(struct dispatcher *d, struct job *job)
 
 bool dispatcher_is_current(const struct dispatcher *d)
 {
-    return d && pthread_equal(d->thread, pthread_self());
+    return d && current == d; /* which another thread may just be freeing */
 }

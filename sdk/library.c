@@ -254,8 +254,8 @@ static void stop(void)
 {
     wait_for_links();
     dispatcher_free(lib.dispatcher); /* runs the callbacks that are due */
-    lib.dispatcher = NULL;
     pthread_mutex_lock(&lib.lock);
+    lib.dispatcher = NULL;
     lib.is_running = false;
     lib.state_cb = NULL;
     pthread_mutex_unlock(&lib.lock);
