@@ -289,6 +289,40 @@ TEST(a_peer_that_sends_more_than_anybody_reads)
     session_pair_deinit(&p);
 }
 
+/* Other sessions have taken nearly all blocks of a shared pool: slow, but neither spinning nor
+ * dead, and well again when they come back. */
+TEST(a_pool_that_others_have_emptied)
+{
+    static struct block *taken[8192];
+    static uint8_t data[16384];
+    size_t count = 0, turns = 0;
+
+    open_pair();
+    while (count < COUNT(taken) && (taken[count] = pool_get(p.pool)))
+        count++;
+    for (int i = 0; i < 3; i++)
+        pool_put(p.pool, taken[--count]);
+    memset(data, 6, sizeof data);
+    for (usec until = p.now + 10 * SECOND; p.now < until; turns++) {
+        usec at = usec_min(session_next_timeout(p.end[0]), session_next_timeout(p.end[1]));
+
+        if (turns % 100 == 0) {
+            (void)session_send(p.end[turns / 100 % 2], p.now, 6, bytes_of(data, sizeof data));
+            session_pair_drain(&p, turns / 100 % 2);
+        }
+        session_pair_run(&p, usec_min(usec_max(at, p.now), p.now + 10 * MILLISECOND));
+        p.now++;
+    }
+    CHECK("it does not spin", turns < 5000);
+    CHECK("it does not die", !p.seen[OFFERER].is_closed && !p.seen[ANSWERER].is_closed);
+    while (count)
+        pool_put(p.pool, taken[--count]);
+    session_pair_run(&p, p.now + 5 * SECOND);
+    check_alive("well again");
+    CHECK("nothing was mixed up", p.seen[OFFERER].wrong + p.seen[ANSWERER].wrong == 0);
+    session_pair_deinit(&p);
+}
+
 /* A packet of these chunks, sealed as the answerer's. */
 static void say_chunks(struct bytes chunks)
 {
@@ -324,4 +358,5 @@ TESTS(TEST_ROW(strangers_before_the_answer), TEST_ROW(a_flood_before_the_answer)
       TEST_ROW(garbage_of_every_first_byte), TEST_ROW(alerts_without_a_key),
       TEST_ROW(bent_datagrams), TEST_ROW(everything_twice),
       TEST_ROW(a_peer_that_floods_streams_openings_and_control),
-      TEST_ROW(a_peer_that_sends_more_than_anybody_reads), TEST_ROW(noise_with_keys))
+      TEST_ROW(a_peer_that_sends_more_than_anybody_reads),
+      TEST_ROW(a_pool_that_others_have_emptied), TEST_ROW(noise_with_keys))
