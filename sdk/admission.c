@@ -131,7 +131,9 @@ static bool hand_over(struct link *l, struct device *d)
     return is_open;
 }
 
-static void admit(struct device *d, const struct envelope *e, const struct admission *a)
+/* a: NULL if nobody was asked. */
+static void admit(struct device *d, const struct envelope *e, uint8_t channels,
+                  const struct admission *a)
 {
     struct recipient peer;
     struct link *l;
@@ -143,6 +145,7 @@ static void admit(struct device *d, const struct envelope *e, const struct admis
         device_refuse(d, e, HAWSER_ERR_SESSION_LIMIT);
         return;
     }
+    l->channels = channels;
     if (!hand_over(l, d)) {
         device_refuse(d, e, HAWSER_ERR_LEFT);
         link_free(l);
@@ -215,7 +218,7 @@ static void on_decided(void *ctx)
     if (d && code)
         device_refuse(d, &a->offer, code);
     else if (d)
-        admit(d, &a->offer, a);
+        admit(d, &a->offer, a->request.channels, a);
     free_admission(a);
 }
 
@@ -335,7 +338,7 @@ void device_on_offer(struct device *d, const struct envelope *e)
     else if (asks(d))
         ask(d, e, &rights);
     else
-        admit(d, e, NULL);
+        admit(d, e, rights.channels, NULL);
 }
 
 int device_count_sessions(const struct device *d)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/token/grant.h"
 #include "sdk/internal.h"
 #include "sdk/log.h"
 #include "sdk/signals.h"
@@ -115,11 +116,23 @@ static int load_device(struct device_record *record, const struct connect *c, co
     }
 }
 
+/* What the last link of the chain says; the device verifies it. Of a grant that cannot be read all:
+ * the device will say what comes of it. ERR_NOMEM. */
+static int read_channels(uint8_t *channels, const json_t *chain)
+{
+    struct grant g = { .channels = GRANT_CHANNELS_ALL };
+    int err = chain ? grant_chain_peek(&g, chain) : ERR_OK;
+
+    *channels = err ? GRANT_CHANNELS_ALL : g.channels;
+    return err == ERR_NOMEM ? ERR_NOMEM : ERR_OK;
+}
+
 /* From the moment the link knows c, c may be finished by others. */
 static int make_link(struct connect *c, const char *remote_id, usec timeout, char *trace)
 {
     struct device_record record;
     struct recipient to;
+    uint8_t channels = GRANT_CHANNELS_ALL;
     struct link *l;
     int code;
 
@@ -129,7 +142,9 @@ static int make_link(struct connect *c, const char *remote_id, usec timeout, cha
     if (code)
         return code;
     memcpy(to.x25519, record.card.x25519, sizeof to.x25519);
-    code = code_of_err(link_new(&l, LINK_APP, &to, NULL));
+    code = code_of_err(read_channels(&channels, record.grant));
+    if (!code)
+        code = code_of_err(link_new(&l, LINK_APP, &to, NULL));
     if (code) {
         device_record_deinit(&record);
         return code;
@@ -138,6 +153,7 @@ static int make_link(struct connect *c, const char *remote_id, usec timeout, cha
     memcpy(c->trace, l->trace, sizeof c->trace);
     memcpy(trace, l->trace, sizeof c->trace);
     l->grant = record.grant;
+    l->channels = channels;
     l->called_at = io_now();
     l->give_up_at = l->called_at + timeout;
     pthread_mutex_lock(&lib.lock);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/token/grant.h"
 #include "sdk/devices.h"
 #include "sdk/internal.h"
 #include "sdk/log.h"
@@ -99,7 +100,9 @@ int link_new(struct link **out, enum link_side side, const struct recipient *pee
     *out = NULL;
     if (!l)
         return ERR_NOMEM;
-    *l = (struct link){ .side = side, .peer = *peer, .handle = -1, .is_wanted = true };
+    *l = (struct link){
+        .side = side, .peer = *peer, .handle = -1, .is_wanted = true, .channels = GRANT_CHANNELS_ALL
+    };
     l->give_up_at = l->resend_at = l->flush_until = USEC_NEVER;
     l->task = (struct io_task){ .fn = link_task, .ctx = l };
     name_link(l, sid);

@@ -52,6 +52,7 @@ struct link {
     struct recipient peer;
     uint8_t peer_key[ID_PUBLIC_BYTES]; /* Ed25519 */
     uint64_t serial;
+    uint8_t channels; /* bit i: channel i is granted */
 
     struct rings rings; /* its own lock */
 

@@ -231,7 +231,9 @@ static bool pump_rx(struct link *l)
             rings_rx_none_left(&l->rings, i);
             continue;
         }
-        taken = rings_rx_push(&l->rings, i, unread);
+        taken = unread.len; /* nobody may have what comes on a channel that was not granted */
+        if (l->channels & bit)
+            taken = rings_rx_push(&l->rings, i, unread);
         if (taken > 0)
             session_consume(l->session, io_now(), i, taken);
         if (taken < unread.len) {

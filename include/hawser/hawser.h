@@ -159,7 +159,8 @@ HAWSER_API int hawser_disconnect(int handle);
 
 /* Queues bytes on channel 0…7, a reliable ordered byte stream of its own. Returns how many were
  * accepted: fewer than len if the time is up, HAWSER_ERR_TIMEOUT only if none. timeout_ms 0: try
- * once; < 0: without limit. len 0: 0 on a live session, else its close code. */
+ * once; < 0: without limit. len 0: 0 on a live session, else its close code.
+ * HAWSER_ERR_UNAUTHORISED here and in hawser_recv_data(): the grant does not name this channel. */
 HAWSER_API int hawser_send_data(int handle, int channel, const void *data, int len, int timeout_ms);
 
 /* Returns as soon as there is at least one byte, at most len. HAWSER_ERR_TIMEOUT: none in time, the

@@ -5,6 +5,8 @@
 
 #include "core/token/grant.h"
 #include "io/loop.h"
+#include "sdk/internal.h"
+#include "sdk/link.h"
 #include "sdk/store.h"
 #include "tests/sdk/support/rows.h"
 #include "tests/sdk/support/stage.h"
@@ -45,10 +47,12 @@ static int connect_with_grant(json_t *chain)
     return code;
 }
 
+static uint8_t channels = GRANT_CHANNELS_ALL; /* of the grants made */
+
 /* A chain of one, signed by the key `label` of `home`, for this app. */
 static json_t *make_grant(const char *home, const char *label, enum grant_role role, int64_t exp_s)
 {
-    struct grant g = { .channels = GRANT_CHANNELS_ALL, .role = role, .exp_s = exp_s };
+    struct grant g = { .channels = channels, .role = role, .exp_s = exp_s };
     struct key *issuer = NULL, *holder = NULL;
     json_t *chain = json_array();
     char *text = NULL;
@@ -87,13 +91,56 @@ static int another_devices(void)
     return connect_with_grant(make_grant(stage.device_home, "another", GRANT_OWNER, GRANT_NEVER));
 }
 
+/* A session with a grant that this test has made. */
+static struct pair_of_handles connect_as_guest(void)
+{
+    struct pair_of_handles h;
+
+    peer_tell(&stage.device, "listen 10000");
+    h.app = connect_with_grant(
+        make_grant(stage.device_home, "device", GRANT_GUEST, io_wall_s() + 3600));
+    h.device = (int)strtol(peer_answer(&stage.device), NULL, 10);
+    return h;
+}
+
 /* That the others fail for what is wrong with them, not for how they are made. */
 static int good(void)
 {
-    int code =
-        connect_with_grant(make_grant(stage.device_home, "device", GRANT_USER, io_wall_s() + 3600));
+    struct pair_of_handles h = connect_as_guest();
+    int code = h.app < 0 ? h.app : hawser_active_check(h.app);
 
-    return code >= 0 ? hawser_disconnect(code) : code;
+    stage_disconnect(&stage, h);
+    return code;
+}
+
+/* Neither side may use another channel, and an app that does so nevertheless is not heard. */
+static int only_channel_0(void)
+{
+    struct pair_of_handles h;
+    struct link *l;
+    char byte;
+    int code;
+
+    channels = 1;
+    h = connect_as_guest();
+    channels = GRANT_CHANNELS_ALL;
+    CHECK("the granted one works", hawser_send_data(h.app, 0, "x", 1, 1000) == 1);
+    CHECK("both ways", peer_ask(&stage.device, "send %d 0 1 1000", h.device) == 1 &&
+                           hawser_recv_data(h.app, 0, &byte, 1, 10000) == 1);
+    CHECK("the device may not either",
+          peer_ask(&stage.device, "send %d 1 1 1000", h.device) == HAWSER_ERR_UNAUTHORISED);
+    code = hawser_send_data(h.app, 1, "x", 1, 1000);
+    CHECK("an app without manners", call_enter_link(h.app, &l) == 0);
+    l->channels = GRANT_CHANNELS_ALL;
+    call_leave_link(l);
+    CHECK("sends", hawser_send_data(h.app, 1, "x", 1, 1000) == 1);
+    CHECK("more", hawser_send_data(h.app, 0, "y", 1, 1000) == 1);
+    CHECK("the device hears what it may",
+          peer_ask(&stage.device, "recv %d 0 2 5000", h.device) > 0);
+    CHECK("but not that",
+          peer_ask(&stage.device, "recv %d 1 1 0", h.device) == HAWSER_ERR_UNAUTHORISED);
+    stage_disconnect(&stage, h);
+    return code;
 }
 
 static const struct row grant_rows[] = {
@@ -102,6 +149,7 @@ static const struct row grant_rows[] = {
     { "an expired grant", -105, expired },
     { "another device's signature", -105, another_devices },
     { "a grant made like these, but good", 0, good },
+    { "a channel that is not granted", -105, only_channel_0 },
 };
 
 TEST(grants)
