@@ -163,16 +163,18 @@ static void note_sid(int handle)
 struct forgery {
     struct identity *by;
     enum envelope_type type;
+    const char *body; /* JSON; NULL: {} */
 };
 
 /* A new message, properly sealed, of the last session. */
 static void forge_on_loop(void *ctx)
 {
     const struct forgery *f = ctx;
-    struct signal s = { .type = f->type, .seq = 99, .has_card = true, .body = json_object() };
+    struct signal s = { .type = f->type, .seq = 99, .has_card = true };
     const struct card *card = &own_device()->identity->card;
     struct recipient to;
 
+    s.body = f->body ? json_loads(f->body, 0, NULL) : json_object();
     memcpy(s.sid, last_sid, sizeof s.sid);
     memcpy(to.id, card->id, sizeof to.id);
     memcpy(to.x25519, card->x25519, sizeof to.x25519);
@@ -180,14 +182,18 @@ static void forge_on_loop(void *ctx)
     json_decref(s.body);
 }
 
-static struct look forge(struct identity *by, enum envelope_type type)
+static struct look forge_with(const struct forgery *f)
 {
-    struct forgery f = { .by = by, .type = type };
     struct look before = look(), after = before;
 
-    io_loop_run(lib.loop, forge_on_loop, &f);
+    io_loop_run(lib.loop, forge_on_loop, (void *)(uintptr_t)f);
     SPY_UNTIL((after = look()).messages.received > before.messages.received);
     return after;
+}
+
+static struct look forge(struct identity *by, enum envelope_type type)
+{
+    return forge_with(&(struct forgery){ .by = by, .type = type });
 }
 
 TEST(a_session_is_answered_once)
@@ -220,6 +226,54 @@ TEST(only_the_peer_may_say_goodbye)
     (void)forge(lib.app, ENVELOPE_BYE);
     CHECK("the peer's", hawser_active_check(h.device) == HAWSER_ERR_TERMINATED);
     CHECK("gone", hawser_device_close(intruder) == 0);
+    disconnect_here(h);
+}
+
+#define DESCRIPTION(candidates)                                                           \
+    "{\"ufrag\":\"abcdefgh\",\"pwd\":\"abcdefghijklmnopqrstuvwx\",\"setup\":\"actpass\"," \
+    "\"fingerprint\":\"sha-256 00\",\"candidates\":" candidates "}"
+
+/* From somebody who holds a good grant, for a session that is there, and for none. */
+TEST(nonsense_from_a_friend_changes_nothing)
+{
+    static const struct {
+        enum envelope_type type;
+        const char *body;
+    } rows[] = {
+        { ENVELOPE_OFFER, "{}" },
+        { ENVELOPE_OFFER, "{\"grant\":17}" },
+        { ENVELOPE_OFFER, "{\"grant\":[],\"session\":{}}" },
+        { ENVELOPE_OFFER, "{\"grant\":[[],{},null],\"session\":[]}" },
+        { ENVELOPE_OFFER, "{\"grant\":[\"a.b.c\"],\"session\":" DESCRIPTION("[]") "}" },
+        { ENVELOPE_ANSWER, "{\"session\":" DESCRIPTION("[]") "}" },
+        { ENVELOPE_ANSWER, "{\"session\":null}" },
+        { ENVELOPE_REFUSE, "{\"code\":\"-1\"}" },
+        { ENVELOPE_REFUSE, "{\"code\":-9223372036854775807}" },
+        { ENVELOPE_CANDIDATE, "{\"candidates\":5}" },
+        { ENVELOPE_CANDIDATE, "{\"candidates\":[1,null,{},[],\"\",\"candidate:\"],\"end\":7}" },
+        { ENVELOPE_CANDIDATE,
+          "{\"candidates\":[\"candidate:1 1 udp 1 0.0.0.0 9 typ host\",\"candidate:1 1 udp 1 "
+          "224.0.0.1 9 typ host\",\"candidate:1 1 udp 4294967296 192.0.2.1 65536 typ host\"]}" },
+        { ENVELOPE_PAIR, "{\"proof\":\"\"}" },
+        { ENVELOPE_PAIR, "{\"proof\":[\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"]}" },
+        { ENVELOPE_PAIRED, "{\"grant\":{}}" },
+    };
+    struct pair_here h = connect_here();
+
+    note_sid(h.app);
+    for (size_t i = 0; i < 2 * COUNT(rows); i++) {
+        const struct forgery f = { .by = lib.app,
+                                   .type = rows[i / 2].type,
+                                   .body = rows[i / 2].body };
+
+        last_sid[0] ^= (uint8_t)(i & 1 ? i + 1 : 0); /* every other one is of no session */
+        (void)forge_with(&f);
+        note_sid(h.app);
+        CHECK(rows[i / 2].body, hawser_active_check(h.app) == 0);
+        CHECK(rows[i / 2].body, hawser_active_check(h.device) == 0);
+    }
+    disconnect_here(h);
+    h = connect_here();
     disconnect_here(h);
 }
 
@@ -349,10 +403,15 @@ static int stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST_ROW(a_replayed_offer_costs_one_look_up), TEST_ROW(a_session_is_answered_once),
-        TEST_ROW(only_the_peer_may_say_goodbye),      TEST_ROW(garbage_is_counted),
-        TEST_ROW(a_tampered_fingerprint_fails),       TEST_ROW(invites),
-        TEST_ROW(sessions_outlive_the_broker),        TEST_ROW(a_flood_does_not_stop_the_device),
+        TEST_ROW(a_replayed_offer_costs_one_look_up),
+        TEST_ROW(a_session_is_answered_once),
+        TEST_ROW(only_the_peer_may_say_goodbye),
+        TEST_ROW(a_tampered_fingerprint_fails),
+        TEST_ROW(invites), /* before those that use up the device's patience with strangers */
+        TEST_ROW(garbage_is_counted),
+        TEST_ROW(nonsense_from_a_friend_changes_nothing),
+        TEST_ROW(sessions_outlive_the_broker),
+        TEST_ROW(a_flood_does_not_stop_the_device),
     };
 
     return cmocka_run_group_tests(tests, start, stop);
