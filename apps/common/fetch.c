@@ -10,6 +10,7 @@
 #include "apps/common/clock.h"
 #include "apps/common/say.h"
 #include "apps/common/served.h"
+#include "apps/common/stop.h"
 #include "hawser/hawser.h"
 
 static void on_moved(void *ctx, uint64_t at)
@@ -72,6 +73,8 @@ static int say_transfer(const struct transfer *t, const char *name, int error)
 {
     if (error == TRANSFER_FAILED)
         return say_error("%s: %s", name, t->why);
+    if (error == HAWSER_ERR_CLOSED_LOCALLY && stop_asked())
+        return say_error("%s: interrupted; the same command goes on where it was", name);
     return error ? say_failure(error, "%s", name) : EXIT_CODE_OK;
 }
 
@@ -92,10 +95,11 @@ static int receive_into_place(struct fetch *f, struct transfer *t, const char *p
     return say_transfer(t, f->remote, error);
 }
 
-static void finish(struct fetch *f, struct transfer *t, usec began_at)
+static void finish(struct fetch *f, struct transfer *t, usec began_at, int code)
 {
     f->spent_us = clock_now() - began_at;
-    files_hash_to_hex(t->digest, f->hash);
+    if (!code) /* only a whole file has one */
+        files_hash_to_hex(t->digest, f->hash);
     transfer_deinit(t);
     close(t->fd);
 }
@@ -106,8 +110,11 @@ int fetch_get(struct fetch *f)
     struct transfer t;
     uint64_t held = 0;
     usec began_at = clock_now();
+    struct stat st;
     int fd, code;
 
+    if (!stat(f->local, &st) && !S_ISREG(st.st_mode))
+        return say_error("%s: exists and is not a regular file; give a file's name", f->local);
     if (snprintf(partial, sizeof partial, "%s" SERVED_PARTIAL, f->local) >= (int)sizeof partial)
         return say_error("%s: too long a name", f->local);
     fd = open_local(partial, O_RDWR | O_CREAT | O_NOFOLLOW, &held);
@@ -124,7 +131,7 @@ int fetch_get(struct fetch *f)
         if (code && !t.at)
             unlink(partial);
     }
-    finish(f, &t, began_at);
+    finish(f, &t, began_at, code);
     return code;
 }
 
@@ -167,7 +174,7 @@ int fetch_put(struct fetch *f)
         if (!code)
             code = say_transfer(&t, f->remote, transfer_send(&t));
     }
-    finish(f, &t, began_at);
+    finish(f, &t, began_at, code);
     return code;
 }
 

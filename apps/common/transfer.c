@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "apps/common/stop.h"
 #include "hawser/hawser.h"
 
 int transfer_init(struct transfer *t, struct flow *in, uint32_t number, int fd, uint64_t size)
@@ -178,7 +179,7 @@ int transfer_send(struct transfer *t)
     int error = buf ? 0 : HAWSER_ERR_NO_MEMORY;
 
     while (!error && t->at < t->size)
-        error = send_data(t, buf);
+        error = stop_asked() ? HAWSER_ERR_CLOSED_LOCALLY : send_data(t, buf);
     free(buf);
     if (error)
         return error;
@@ -234,7 +235,8 @@ int transfer_receive(struct transfer *t)
 {
     for (;;) {
         struct files_frame f;
-        int error = next_frame(t, TRANSFER_SILENCE_MS, &f);
+        int error =
+            stop_asked() ? HAWSER_ERR_CLOSED_LOCALLY : next_frame(t, TRANSFER_SILENCE_MS, &f);
 
         if (!error && f.kind == FILES_END)
             return check_end(t, &f);

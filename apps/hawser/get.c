@@ -7,7 +7,8 @@ int command_get(int argc, char **argv)
     const struct options_spec spec = {
         .usage = "get [OPTIONS] ID REMOTE LOCAL",
         .about = "Fetches a file from a device. If that is interrupted, the same command goes on\n"
-                 "where it was; what is there by then is in LOCAL.hawser-part.",
+                 "where it was; what is there by then is in LOCAL.hawser-part. A file LOCAL that\n"
+                 "exists is replaced at the end.",
         .operands_least = 3,
         .operands_most = 3,
     };

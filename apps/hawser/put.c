@@ -7,7 +7,8 @@ int command_put(int argc, char **argv)
     const struct options_spec spec = {
         .usage = "put [OPTIONS] ID LOCAL REMOTE",
         .about = "Brings a file to a device. If that is interrupted, the same command goes on\n"
-                 "where it was. The file appears at the device when it is whole and checked.",
+                 "where it was. The file appears at the device when it is whole and checked, in\n"
+                 "place of one of that name.",
         .operands_least = 3,
         .operands_most = 3,
     };
