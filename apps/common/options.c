@@ -1,10 +1,12 @@
 #include "apps/common/options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "apps/common/say.h"
 #include "hawser/hawser.h"
@@ -126,6 +128,18 @@ static int check_operands(const struct options_spec *spec, int operands)
     return OPTIONS_WRONG;
 }
 
+/* Whoever started us may have closed 0, 1 or 2: a socket must not take their place. */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int options_parse(struct options *o, const struct options_spec *spec, int argc, char **argv)
 {
     bool help = false;
@@ -144,6 +158,7 @@ int options_parse(struct options *o, const struct options_spec *spec, int argc, 
     };
     struct table t = { 0 };
 
+    fill_standard_descriptors();
     table_add(&t, spec->rules, spec->count);
     if (!spec->is_local)
         table_add(&t, remote, sizeof remote / sizeof *remote);
