@@ -64,7 +64,7 @@ static json_t *on_info(struct viewer *v, const json_t *request, const char **why
 {
     (void)request, (void)why;
     return json_pack("{sssssssosbsisososo*}", "program", "hawser-camera", "version",
-                     hawser_get_version(), "id", v->host->id, "streaming",
+                     hawser_get_version(), "device", v->host->id, "streaming",
                      json_boolean(stream_is_running(&v->video) || stream_is_running(&v->audio)),
                      "files", v->camera->files >= 0, "sessions", atomic_load(&v->host->active),
                      "video", stream_json(RECORD_VIDEO, v->camera->source), "audio",

@@ -69,6 +69,8 @@ static int status_of(int handle)
             (double)session.connect_us / 1000, (unsigned long long)session.chunks_resent,
             (unsigned long long)session.chunks_sent);
     }
+    json_object_del(info, "id"); /* these two are the reply's, not the device's */
+    json_object_del(info, "ok");
     say_json(json_pack("{soso*}", "device", info, "session", describe_session_json(handle)));
     return EXIT_CODE_OK;
 }
