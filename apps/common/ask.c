@@ -57,10 +57,12 @@ json_t *ask_or_say(struct ask *a, const char *what, const char *op, json_t *memb
     struct control_reply reply;
     int error = ask_for(a, op, members, &reply);
 
-    if (error) {
+    if (error == HAWSER_ERR_INVALID) /* the session is sound, and the ID was right */
+        say_error("%s: the device does not answer requests as hawser-camera does", what);
+    else if (error)
         say_failure(error, "%s", what);
+    if (error)
         return NULL;
-    }
     if (reply.ok)
         return reply.members;
     say_error("%s: the device refused: %s", what, reply.error);

@@ -109,11 +109,16 @@ static void await_broker(const struct host *h)
 
     while (!stop_asked() && !hawser_device_wait_online(h->device, STOP_POLL_MS)) {
         if (!hinted && clock_now() - began_at > ONLINE_HINT_MS * MILLISECOND) {
-            say_aside("no answer from the broker yet; trying on. Is \"broker\" right? "
-                      "\"hawser up\" starts one.");
+            say_aside("no answer from the broker yet; trying on. Is \"broker\" right, in "
+                      "config.json or by --broker? \"hawser up\" starts one.");
             hinted = true;
         }
     }
+}
+
+static int ended_by_signal(const struct host *h)
+{
+    return h->pair_only ? say_error("interrupted before an app had paired") : EXIT_CODE_OK;
 }
 
 static int listen_on(struct host *h)
@@ -133,7 +138,7 @@ static int listen_on(struct host *h)
         if (h->pair_only && clock_now() > expires_at)
             return say_error("nobody paired in time: run this again for a new line");
     }
-    return h->pair_only ? say_error("interrupted before an app had paired") : EXIT_CODE_OK;
+    return ended_by_signal(h);
 }
 
 static int run(struct host *h)
@@ -146,7 +151,7 @@ static int run(struct host *h)
     hawser_device_id(h->device, h->id);
     await_broker(h);
     if (stop_asked())
-        return EXIT_CODE_OK;
+        return ended_by_signal(h);
     say("%s is online", h->id);
     say_json(json_pack("{s{ss}}", "ready", "id", h->id));
     error = h->pair ? invite(h) : 0;

@@ -18,7 +18,8 @@ static const struct {
     { HAWSER_ERR_TIMEOUT, "Is the broker reachable, and the device's program running?" },
     { HAWSER_ERR_INVALID, "Check the ID and the options; -v shows what the library found." },
     { HAWSER_ERR_OFFLINE, "Is the device's program running, and with the same broker?" },
-    { HAWSER_ERR_NO_PATH, "A firewall may block UDP. A relay would help: see --stun." },
+    { HAWSER_ERR_NO_PATH,
+      "Something between the two blocks UDP; try another network, or with --stun." },
     { HAWSER_ERR_LOST, "The network may have changed; try again." },
     { HAWSER_ERR_NO_PORT, "Check the option \"bind\" and the limits on UDP sockets." },
     { HAWSER_ERR_SESSION_LIMIT, "Close another session, or raise the limit." },
@@ -81,19 +82,23 @@ int say_error(const char *format, ...)
 
 int say_failure(int code, const char *format, ...)
 {
-    const char *more = say_advice(code);
     char text[TEXT_MAX];
     va_list args;
 
     va_start(args, format);
     format_plain(text, format, args);
     va_end(args);
-    fprintf(stderr, "%s: %s: %s (%d)\n", program_invocation_short_name, text, hawser_strerror(code),
+    return say_failure_with(code, say_advice(code), text);
+}
+
+int say_failure_with(int code, const char *more, const char *what)
+{
+    fprintf(stderr, "%s: %s: %s (%d)\n", program_invocation_short_name, what, hawser_strerror(code),
             code);
     if (more)
         fprintf(stderr, "    %s\n", more);
     say_json(json_pack("{s{sissss}}", "error", "code", code, "text", hawser_strerror(code), "while",
-                       text));
+                       what));
     return EXIT_CODE_FAILED;
 }
 

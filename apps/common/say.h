@@ -19,6 +19,9 @@ int say_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same with a code of the library, its text, and advice what to do about it. */
 int say_failure(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same where there is better advice than the code's usual one (`more`); NULL: none. */
+int say_failure_with(int code, const char *more, const char *what);
+
 /* A line for people on stdout; nothing with --json. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -1,5 +1,7 @@
 /* camera and watch are hawser-camera: only that program needs FFmpeg's libraries. */
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "apps/common/beside.h"
 #include "apps/common/say.h"
@@ -17,13 +19,19 @@ int command_camera(int argc, char **argv)
 /* "hawser watch ID ..." is "hawser-camera --watch ID ...". */
 int command_watch(int argc, char **argv)
 {
-    char **args = calloc((size_t)argc + 2, sizeof *args);
+    bool asks_help = argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"));
+    char **args;
     int code;
 
+    if (!asks_help && (argc < 2 || argv[1][0] == '-')) {
+        say_error("the camera's ID comes first; usage: hawser watch ID --out FILE [OPTIONS]");
+        return EXIT_CODE_USAGE;
+    }
+    args = calloc((size_t)argc + 2, sizeof *args);
     if (!args)
         return say_error("out of memory");
     args[0] = CAMERA;
-    args[1] = argc > 1 && argv[1][0] != '-' ? "--watch" : "--help";
+    args[1] = asks_help ? "--help" : "--watch";
     for (int i = 1; i < argc; i++)
         args[i + 1] = argv[i];
     code = beside_exec(CAMERA, args);

@@ -29,10 +29,15 @@ static int pair_app(const struct options *o, const char *invite)
     error = hawser_pair(invite, o->timeout_ms, id);
     hawser_deinit();
     if (error == HAWSER_ERR_INVALID)
-        return say_failure(error, "not a whole pairing line (in quotes: it begins with hawser:)");
+        return say_failure_with(error,
+                                "That is not a whole pairing line. It begins with hawser: and "
+                                "belongs in quotes.",
+                                "pairing");
     if (error == HAWSER_ERR_UNAUTHORISED)
-        return say_failure(error, "the line has expired, was used or was tried too often; "
-                                  "let the device make a new one");
+        return say_failure_with(error,
+                                "The line has expired, was used or was tried too often: let the "
+                                "device make a new one.",
+                                "pairing");
     if (error)
         return say_failure(error, "pairing");
     say("paired with %s\n\nnow: hawser connect %s", id, id);

@@ -21,7 +21,8 @@ struct sender {
     int handle, channel;
     bool reply;
     uint64_t sent;
-    /* With --reply: what comes back goes to stdout meanwhile, or neither side would get on. */
+    /* What comes back is taken meanwhile, or neither side would get on; it goes to stdout with
+     * --reply, and nowhere without. */
     pthread_t thread;
     uint64_t received;
     int received_code;
@@ -32,8 +33,8 @@ static void *receive(void *arg)
 {
     struct sender *s = arg;
 
-    s->received_code =
-        pipe_receive(s->handle, s->channel, STDOUT_FILENO, &s->expected, &s->received);
+    s->received_code = pipe_receive(s->handle, s->channel, s->reply ? STDOUT_FILENO : PIPE_NOWHERE,
+                                    &s->expected, &s->received);
     return NULL;
 }
 
@@ -51,6 +52,9 @@ static int send_stdin(struct sender *s)
         progress_show(&progress, s->sent);
     }
     progress_end(&progress);
+    if (error == HAWSER_ERR_TIMEOUT)
+        return say_failure_with(
+            error, "The device takes nothing: does its program read this channel?", "sending");
     if (error)
         return say_failure(error, "sending");
     return got < 0 && errno != EINTR ? say_error("stdin: %s", strerror(errno)) : EXIT_CODE_OK;
@@ -74,15 +78,17 @@ static int run(struct sender *s)
     int code;
 
     atomic_init(&s->expected, UINT64_MAX);
-    if (s->reply && pthread_create(&s->thread, NULL, receive, s))
+    if (pthread_create(&s->thread, NULL, receive, s))
         return say_error("no thread could be started");
     code = send_stdin(s);
-    atomic_store(&s->expected, code ? 0 : s->sent);
+    if (s->reply)
+        atomic_store(&s->expected, code ? 0 : s->sent);
     if (!code)
         code = await_arrival(s);
-    if (s->reply)
-        pthread_join(s->thread, NULL);
-    if (!code && s->received_code < 0)
+    if (!s->reply)
+        atomic_store(&s->expected, 0);
+    pthread_join(s->thread, NULL);
+    if (!code && s->reply && s->received_code < 0)
         code = say_failure(s->received_code, "receiving");
     say_json(json_pack("{sIsI}", "sent", (json_int_t)s->sent, "received", (json_int_t)s->received));
     return code;
