@@ -51,6 +51,8 @@ void session_close(struct session *s, usec now, unsigned reason)
 /* The peer has said why; its shutdown follows what it still had to deliver. */
 static void on_peer_close(struct session *s, unsigned reason)
 {
+    if (s->peer_closed)
+        return; /* the first word counts */
     s->peer_closed = true;
     s->peer_reason = reason;
     if (s->state == SESSION_OPEN) {

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "core/session/internal.h"
 #include "tests/check.h"
 #include "tests/support/alloc.h"
 
@@ -59,6 +60,21 @@ TEST(a_close_delivers_first_and_says_why)
     CHECK("done", p.seen[ANSWERER].is_closed && p.seen[ANSWERER].end == SESSION_END_LOCAL);
     CHECK("in a few round trips",
           p.seen[ANSWERER].closed_at - p.seen[ANSWERER].open_at < 3 * SECOND);
+    session_pair_deinit(&p);
+}
+
+TEST(of_two_reasons_the_first_counts)
+{
+    static struct session_pair p;
+
+    open_pair(&p, &usual);
+    CHECK("said", channel_send_close(&p.end[ANSWERER]->channels, p.now, 11) == ERR_OK);
+    session_pair_drain(&p, ANSWERER);
+    session_pair_run(&p, p.now + 100 * MILLISECOND);
+    session_close(p.end[ANSWERER], p.now, 12);
+    session_pair_drain(&p, ANSWERER);
+    session_pair_run(&p, p.now + 5 * SECOND);
+    CHECK("the first", p.seen[OFFERER].is_closed && p.seen[OFFERER].reason == 11);
     session_pair_deinit(&p);
 }
 
@@ -224,7 +240,7 @@ TEST(every_allocation_may_fail)
 }
 
 TESTS(TEST_ROW(bytes_flow_on_eight_channels_both_ways),
-      TEST_ROW(a_close_delivers_first_and_says_why),
+      TEST_ROW(a_close_delivers_first_and_says_why), TEST_ROW(of_two_reasons_the_first_counts),
       TEST_ROW(what_was_not_read_before_a_close_can_be_read_after),
       TEST_ROW(closing_does_not_wait_for_a_peer_that_is_gone), TEST_ROW(silence_ends_a_session),
       TEST_ROW(an_idle_session_lives_until_its_zombie_time),
