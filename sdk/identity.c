@@ -9,6 +9,7 @@
 #include "sdk/internal.h"
 #include "sdk/log.h"
 #include "sdk/signals.h"
+#include "sdk/wait.h"
 
 #define SEEN_APP    1024 /* messages remembered */
 #define SEEN_DEVICE 4096
@@ -82,6 +83,16 @@ static void drop_first(struct identity *id)
     free(o);
 }
 
+/* One message less whose fate is not known. */
+static void settle(struct identity *id)
+{
+    if (atomic_fetch_sub(&id->unsent, 1) > 1)
+        return;
+    pthread_mutex_lock(&lib.lock);
+    pthread_cond_broadcast(&lib.changed); /* somebody may wait to leave */
+    pthread_mutex_unlock(&lib.lock);
+}
+
 static int send_now(struct identity *id, const char *to, const char *text, uint64_t request)
 {
     return signaling_send(id->signaling, to, bytes_of_string(text), request);
@@ -90,16 +101,21 @@ static int send_now(struct identity *id, const char *to, const char *text, uint6
 /* There is room for another. One that is refused for another reason than room is lost. */
 static void send_waiting(struct identity *id)
 {
-    const struct outgoing *o = id->waiting_first;
+    const struct outgoing *o;
+    int err = ERR_OK;
 
-    while (o && send_now(id, o->to, o->text, o->request) != ERR_LIMIT) {
-        drop_first(id);
-        o = id->waiting_first;
+    while ((o = id->waiting_first) && err != ERR_LIMIT) {
+        err = send_now(id, o->to, o->text, o->request);
+        if (err != ERR_LIMIT)
+            drop_first(id);
+        if (err && err != ERR_LIMIT)
+            settle(id);
     }
 }
 
 static void on_sent(void *ctx, uint64_t request, enum signaling_result result)
 {
+    settle(ctx);
     send_waiting(ctx);
     if (request)
         signals_on_sent(ctx, request, result);
@@ -204,10 +220,27 @@ static void close_on_loop(void *ctx)
         drop_first(id);
 }
 
+static void do_nothing(void *ctx)
+{
+    (void)ctx;
+}
+
+static void wait_until_sent(struct identity *id)
+{
+    usec until = deadline_of(lib.options.flush_ms);
+
+    io_loop_run(lib.loop, do_nothing, NULL); /* links that were asked to close have said goodbye */
+    pthread_mutex_lock(&lib.lock);
+    while (atomic_load(&id->unsent) > 0 && cond_wait_until(&lib.changed, &lib.lock, until))
+        ;
+    pthread_mutex_unlock(&lib.lock);
+}
+
 void identity_free(struct identity *id)
 {
     if (!id)
         return;
+    wait_until_sent(id);
     io_loop_run(lib.loop, close_on_loop, id);
     replay_free(id->seen);
     key_free(id->key);
@@ -237,7 +270,11 @@ int identity_send(struct identity *id, const char *to, const char *text, uint64_
         return ERR_WRONG_STATE;
     if (!id->waiting_first) /* else it would overtake */
         err = send_now(id, to, text, request);
-    return err == ERR_LIMIT ? wait_for_room(id, to, text, request) : err;
+    if (err == ERR_LIMIT)
+        err = wait_for_room(id, to, text, request);
+    if (!err)
+        atomic_fetch_add(&id->unsent, 1);
+    return err;
 }
 
 void identity_signal(struct identity *id, const struct recipient *to, const struct signal *s)

@@ -5,6 +5,8 @@
 #ifndef HAWSER_SDK_IDENTITY_H
 #define HAWSER_SDK_IDENTITY_H
 
+#include <stdatomic.h>
+
 #include "core/token/envelope.h"
 #include "core/token/replay.h"
 #include "io/signaling.h"
@@ -32,6 +34,7 @@ struct identity {
     struct bucket inbox;
     struct outgoing *waiting_first, *waiting_last;
     size_t waiting_count;
+    atomic_uint unsent; /* accepted by identity_send() and not yet told of */
     struct identity_counts counts;
 };
 
@@ -42,7 +45,8 @@ int identity_new(struct identity **out, const char *label, struct device *device
 /* Begins to connect to the broker, now that there is one. A negative enum err. */
 int identity_open_broker(struct identity *id);
 
-/* Leaves the broker; links that used it send no messages any more. Without lib.lock, and not on the
+/* Leaves the broker, once what was to be sent is sent or flush_ms have passed: a goodbye that does
+ * not get out costs the device a place for as long as a half-open session lives. Without lib.lock, and not on the
  * dispatcher's thread alone: it waits for the loop's. NULL is fine. */
 void identity_free(struct identity *id);
 

@@ -166,8 +166,10 @@ int options_home(char out[OPTION_TEXT_MAX])
     if (home && *home)
         return copy_text(out, home) ? ERR_OK : ERR_INVALID;
     home = getenv("HOME");
-    if (!home || !*home)
+    if (!home || !*home) {
+        log_line(HAWSER_LOG_ERROR, NULL, "no home directory: set HOME, HAWSER_HOME or \"home\"");
         return ERR_INVALID;
+    }
     len = snprintf(out, OPTION_TEXT_MAX, "%s/.hawser", home);
     return len < OPTION_TEXT_MAX ? ERR_OK : ERR_INVALID;
 }

@@ -227,8 +227,9 @@ static int too_many(void)
     process_freeze(stage.device.pid);
     for (int i = 0; i < 65 && !code; i++)
         code = hawser_connect(stage.device.id, 0, 30000, note_pending, NULL, NULL);
-    (void)hawser_deinit(); /* runs every callback */
+    (void)hawser_deinit(); /* runs every callback, and tells the device */
     process_thaw(stage.device.pid);
+    (void)peer_ask(&stage.device, "restart"); /* a full inbox may have lost some of that */
     (void)hawser_init(USER);
     return code ? code : pending_code;
 }
@@ -241,6 +242,7 @@ static int own_limit(void)
     if (!stage_reinit("sessions_max", "1"))
         return INT_MAX;
     h = stage_connect(&stage);
+    CHECK("the first is connected", h.app >= 0);
     code = dial(stage.device.id, 10000);
     stage_disconnect(&stage, h);
     (void)stage_reinit("sessions_max", NULL);
