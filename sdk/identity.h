@@ -46,8 +46,8 @@ int identity_new(struct identity **out, const char *label, struct device *device
 int identity_open_broker(struct identity *id);
 
 /* Leaves the broker, once what was to be sent is sent or flush_ms have passed: a goodbye that does
- * not get out costs the device a place for as long as a half-open session lives. Without lib.lock, and not on the
- * dispatcher's thread alone: it waits for the loop's. NULL is fine. */
+ * not get out costs the device a place for as long as a half-open session lives. Without lib.lock:
+ * it waits for the loop's thread. NULL is fine. */
 void identity_free(struct identity *id);
 
 /* Whom a message is for. */
