@@ -24,7 +24,7 @@ int client_init(const struct options *o)
         return error;
     error = hawser_init(label);
     if (error)
-        say_failure(error, "starting as \"%s\"", label);
+        say_key_failure(error, label);
     return error;
 }
 

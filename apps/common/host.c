@@ -166,7 +166,7 @@ int host_run(struct host *h, const struct options *o, const char *label)
         return EXIT_CODE_FAILED;
     h->device = hawser_device_open(label);
     if (h->device < 0)
-        return say_failure(h->device, "opening the device \"%s\"", label);
+        return say_key_failure(h->device, label);
     stop_on_signals();
     code = run(h);
     stop_ask();

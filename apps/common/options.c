@@ -199,7 +199,8 @@ int options_apply(const struct options *o)
         int error = settings[i].value ? hawser_set_option(settings[i].name, settings[i].value) : 0;
 
         if (error) {
-            say_failure(error, "--%s %s", settings[i].name, settings[i].value);
+            say_failure_with(error, "--help tells what it looks like.", "--%s %s", settings[i].name,
+                             settings[i].value);
             return error;
         }
     }

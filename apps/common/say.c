@@ -80,26 +80,47 @@ int say_error(const char *format, ...)
     return EXIT_CODE_FAILED;
 }
 
-int say_failure(int code, const char *format, ...)
+static void fail(int code, const char *more, const char *format, va_list args)
 {
     char text[TEXT_MAX];
-    va_list args;
 
-    va_start(args, format);
     format_plain(text, format, args);
-    va_end(args);
-    return say_failure_with(code, say_advice(code), text);
-}
-
-int say_failure_with(int code, const char *more, const char *what)
-{
-    fprintf(stderr, "%s: %s: %s (%d)\n", program_invocation_short_name, what, hawser_strerror(code),
+    fprintf(stderr, "%s: %s: %s (%d)\n", program_invocation_short_name, text, hawser_strerror(code),
             code);
     if (more)
         fprintf(stderr, "    %s\n", more);
     say_json(json_pack("{s{sissss}}", "error", "code", code, "text", hawser_strerror(code), "while",
-                       what));
+                       text));
+}
+
+int say_failure(int code, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fail(code, say_advice(code), format, args);
+    va_end(args);
     return EXIT_CODE_FAILED;
+}
+
+int say_failure_with(int code, const char *more, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fail(code, more, format, args);
+    va_end(args);
+    return EXIT_CODE_FAILED;
+}
+
+int say_key_failure(int code, const char *label)
+{
+    if (code != HAWSER_ERR_INVALID)
+        return say_failure(code, "the key \"%s\"", label);
+    return say_failure_with(code,
+                            "A label is 1 to 64 of A-Z a-z 0-9 . _ @ -, and the home directory "
+                            "(--home) must be writable.",
+                            "the key \"%s\"", label);
 }
 
 void say(const char *format, ...)

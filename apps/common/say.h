@@ -20,7 +20,11 @@ int say_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int say_failure(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same where there is better advice than the code's usual one (`more`); NULL: none. */
-int say_failure_with(int code, const char *more, const char *what);
+int say_failure_with(int code, const char *more, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same for a key that cannot be read or made. */
+int say_key_failure(int code, const char *label);
 
 /* A line for people on stdout; nothing with --json. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));

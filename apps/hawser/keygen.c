@@ -23,7 +23,7 @@ int command_keygen(int argc, char **argv)
     label = first < argc ? argv[first] : CLIENT_LABEL;
     error = hawser_keygen(label, id);
     if (error)
-        return say_failure(error, "making the key \"%s\"", label);
+        return say_key_failure(error, label);
     say("%s", id);
     say_json(json_pack("{ssss}", "label", label, "id", id));
     return EXIT_CODE_OK;

@@ -19,7 +19,7 @@ static int status_local(const struct options *o)
         return EXIT_CODE_FAILED;
     error = hawser_keygen(label, id); /* makes one if there is none, as every other command does */
     if (error)
-        return say_failure(error, "the key \"%s\"", label);
+        return say_key_failure(error, label);
     say("version  %s\nhome     %s\nlabel    %s\nID       %s", hawser_get_version(),
         home ? home : "~/.hawser", label, id);
     say_json(json_pack("{ssssssss}", "version", hawser_get_version(), "home",
