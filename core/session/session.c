@@ -33,6 +33,8 @@ int session_new(struct session **out, const struct session_config *cfg, const st
     err = ice_new(&s->ice,
                   &(struct ice_config){
                       .controlling = cfg->role == SESSION_OFFERER,
+                      /* five answers may be lost before silence means anything */
+                      .consent_interval_us = usec_min(5 * SECOND, s->cfg.dead_us / 6),
                       .consent_timeout_us = s->cfg.dead_us,
                       .fail_after_us = s->cfg.half_open_us,
                   },

@@ -127,6 +127,21 @@ TEST(silence_ends_a_session)
     session_pair_deinit(&p);
 }
 
+TEST(an_outage_of_half_the_dead_time_ends_nothing)
+{
+    static struct session_pair p;
+
+    open_pair(&p, &(struct session_config){ .dead_us = 6 * SECOND });
+    for (int i = 0; i < 20; i++) {
+        p.is_cut = true; /* half the dead time: a check before and one after it are answered */
+        session_pair_run(&p, p.now + 3 * SECOND);
+        p.is_cut = false;
+        session_pair_run(&p, p.now + 3 * SECOND);
+    }
+    CHECK("both live", !p.seen[OFFERER].is_closed && !p.seen[ANSWERER].is_closed);
+    session_pair_deinit(&p);
+}
+
 TEST(an_idle_session_lives_until_its_zombie_time)
 {
     static struct session_pair p;
@@ -243,6 +258,7 @@ TESTS(TEST_ROW(bytes_flow_on_eight_channels_both_ways),
       TEST_ROW(a_close_delivers_first_and_says_why), TEST_ROW(of_two_reasons_the_first_counts),
       TEST_ROW(what_was_not_read_before_a_close_can_be_read_after),
       TEST_ROW(closing_does_not_wait_for_a_peer_that_is_gone), TEST_ROW(silence_ends_a_session),
+      TEST_ROW(an_outage_of_half_the_dead_time_ends_nothing),
       TEST_ROW(an_idle_session_lives_until_its_zombie_time),
       TEST_ROW(a_certificate_that_was_not_signalled_ends_it),
       TEST_ROW(an_answer_may_come_after_what_it_announces), TEST_ROW(nobody_there_is_an_end_too),
