@@ -1,7 +1,8 @@
 /* SACK arrives: what has left the network, and what that allows. RFC 9260 §6.2.1.
  *
- * Gap blocks are compared with those of the SACK before: work is done for TSNs whose state
- * changes, not for all that are in flight. */
+ * What a gap block has reported stays acknowledged, whatever later ones say: so each TSN is worked
+ * on once, not with every SACK of a peer that says now this, now that. T3 finds out who really
+ * dropped what it had reported (deviations.md, S18). */
 #include "core/sctp/assoc.h"
 
 struct pass {
@@ -51,24 +52,9 @@ static void advance_base(struct pass *p, uint32_t cum_tsn)
 
 static void on_newly_reported(void *ctx, struct tsn_range range)
 {
-    struct pass *p = ctx;
+    struct sctp *s = ctx;
 
-    for (uint32_t tsn = range.first; tsn != range.last + 1; tsn++)
-        ack_one(p, tsn, tx_chunk_at(p->s, tsn));
-}
-
-/* The peer dropped what it had reported (§6.2), or an older SACK came late. T3 decides. */
-static void on_no_longer_reported(void *ctx, struct tsn_range range)
-{
-    struct pass *p = ctx;
-
-    for (uint32_t tsn = range.first; tsn != range.last + 1; tsn++) {
-        struct tx_chunk *c = tx_chunk_at(p->s, tsn);
-
-        c->state = TX_IN_FLIGHT;
-        p->s->tx.flight_bytes += tx_chunk_bytes(c);
-        p->s->tx.flight_payload += c->len;
-    }
+    (void)tsn_set_append(&s->tx.fresh, range); /* what does not fit waits for the next SACK */
 }
 
 /* Blocks out of order end the list; those that do not fit our memory count as not reported. False:
@@ -96,12 +82,17 @@ static bool read_gaps(struct sctp *s, const struct sack_chunk *sack, struct tsn_
 static void ack_gaps(struct pass *p)
 {
     struct sctp *s = p->s;
-    struct tsn_set last = s->tx.sacked;
 
-    tsn_set_difference(&s->tx.reported, &s->tx.sacked, p, on_newly_reported);
-    tsn_set_difference(&s->tx.sacked, &s->tx.reported, p, on_no_longer_reported);
-    s->tx.sacked = s->tx.reported;
-    s->tx.reported = last;
+    s->tx.fresh.count = 0;
+    tsn_set_difference(&s->tx.reported, &s->tx.sacked, s, on_newly_reported);
+    for (size_t i = 0; i < s->tx.fresh.count; i++) {
+        struct tsn_range range = s->tx.fresh.ranges[i];
+
+        if (tsn_set_add_range(&s->tx.sacked, range) != ERR_OK)
+            continue; /* not remembered, so not acknowledged */
+        for (uint32_t tsn = range.first; tsn != range.last + 1; tsn++)
+            ack_one(p, tsn, tx_chunk_at(s, tsn));
+    }
 }
 
 /* The window opened again while one chunk probes it: that one was not lost to congestion. */

@@ -99,7 +99,7 @@ struct stream {
 
 enum tx_chunk_state {
     TX_IN_FLIGHT,
-    TX_ACKED, /* by a gap block; the payload stays, for a peer may change its mind */
+    TX_ACKED, /* by a gap block; the payload stays, for a peer may change its mind (S18) */
     TX_LOST   /* waiting to be sent again */
 };
 
@@ -128,8 +128,9 @@ struct tx {
     size_t queued_bytes;     /* all streams' chains */
     size_t payload_bytes;    /* the same without headers */
     uint32_t peer_rwnd;      /* as last announced */
-    struct tsn_set sacked;   /* as the last SACK reported */
+    struct tsn_set sacked;   /* those that are TX_ACKED */
     struct tsn_set reported; /* by the SACK that is being read */
+    struct tsn_set fresh;    /* of those, the ones not in sacked */
     uint64_t packet;         /* number of the last packet that carried data */
     uint64_t acked_packet;   /* highest of which a chunk was acknowledged */
     uint32_t judge_tsn;      /* every earlier TSN has been lost, acknowledged or sent again */

@@ -25,6 +25,24 @@ void loss_mark_all(struct sctp *s)
             loss_mark(s, tsn, tx_chunk_at(s, tsn));
 }
 
+/* That a reported chunk is the first not cumulatively acknowledged proves that the peer dropped what
+ * it had reported (§6.2). Then none of its reports counts any more (deviations.md, S18). */
+static void forget_reports(struct sctp *s)
+{
+    if (!tsn_set_has(&s->tx.sacked, s->tx.base_tsn))
+        return;
+    for (uint32_t tsn = s->tx.base_tsn; tsn != s->tx.next_tsn; tsn++) {
+        struct tx_chunk *c = tx_chunk_at(s, tsn);
+
+        if (c->state != TX_ACKED)
+            continue;
+        c->state = TX_IN_FLIGHT;
+        s->tx.flight_bytes += tx_chunk_bytes(c);
+        s->tx.flight_payload += c->len;
+    }
+    s->tx.sacked.count = 0;
+}
+
 static void begin_recovery(struct sctp *s, usec now)
 {
     s->cc.ops->on_loss(&s->cc, now, s->tx.flight_bytes);
@@ -170,6 +188,7 @@ void loss_on_timeout(struct sctp *s, usec now)
     s->tx.judge_tsn = s->tx.next_tsn;
     s->tx.fast_resent = 0;
     s->probe_at = USEC_NEVER;
+    forget_reports(s);
     loss_mark_all(s);
     s->t3_at = now + s->rto.rto_us;
 }

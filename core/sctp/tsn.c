@@ -67,25 +67,30 @@ static void remove_at(struct tsn_set *set, size_t at, size_t count)
 
 int tsn_set_add(struct tsn_set *set, uint32_t tsn)
 {
-    size_t at = find(set, tsn);
+    return tsn_set_add_range(set, (struct tsn_range){ .first = tsn, .last = tsn });
+}
+
+int tsn_set_add_range(struct tsn_set *set, struct tsn_range range)
+{
+    size_t at = find(set, range.first);
     struct tsn_range *next = at < set->count ? &set->ranges[at] : NULL;
     struct tsn_range *before = at > 0 ? &set->ranges[at - 1] : NULL;
-    bool joins_before = before && before->last + 1 == tsn;
-    bool joins_next = next && next->first == tsn + 1;
+    bool joins_before = before && before->last + 1 == range.first;
+    bool joins_next = next && next->first == range.last + 1;
     int err;
 
     if (joins_before && joins_next) {
         before->last = next->last;
         remove_at(set, at, 1);
     } else if (joins_before) {
-        before->last = tsn;
+        before->last = range.last;
     } else if (joins_next) {
-        next->first = tsn;
+        next->first = range.first;
     } else {
         if ((err = reserve_one(set)) != ERR_OK)
             return err;
         memmove(set->ranges + at + 1, set->ranges + at, (set->count - at) * sizeof *set->ranges);
-        set->ranges[at] = (struct tsn_range){ .first = tsn, .last = tsn };
+        set->ranges[at] = range;
         set->count++;
     }
     return ERR_OK;

@@ -39,6 +39,9 @@ bool tsn_set_has(const struct tsn_set *set, uint32_t tsn);
 /* ERR_LIMIT and ERR_NOMEM leave the set as it was. The TSN must not be in it. */
 int tsn_set_add(struct tsn_set *set, uint32_t tsn);
 
+/* Adds a range of which no TSN is in the set. Same errors. */
+int tsn_set_add_range(struct tsn_set *set, struct tsn_range range);
+
 /* Takes back the TSN that was added last. */
 void tsn_set_remove(struct tsn_set *set, uint32_t tsn);
 

@@ -12,6 +12,7 @@ void tx_init(struct sctp *s)
     s->tx.probe_rtts = PROBE_RTTS_LEAST;
     tsn_set_init(&s->tx.sacked, GAPS_MAX);
     tsn_set_init(&s->tx.reported, GAPS_MAX);
+    tsn_set_init(&s->tx.fresh, GAPS_MAX);
     s->reconfig.next_request_seq = s->initial_tsn; /* RFC 6525 §4.1 */
 }
 
@@ -21,6 +22,7 @@ void tx_deinit(struct sctp *s)
     free(s->tx.retried);
     tsn_set_deinit(&s->tx.sacked);
     tsn_set_deinit(&s->tx.reported);
+    tsn_set_deinit(&s->tx.fresh);
 }
 
 void tx_trim(struct sctp *s)
@@ -34,6 +36,7 @@ void tx_trim(struct sctp *s)
     s->tx.chunks_cap = s->tx.retried_count = 0;
     tsn_set_deinit(&s->tx.sacked);
     tsn_set_deinit(&s->tx.reported);
+    tsn_set_deinit(&s->tx.fresh);
 }
 
 struct tx_chunk *tx_chunk_at(const struct sctp *s, uint32_t tsn)

@@ -177,64 +177,6 @@ TEST(orders_of_arrival)
     }
 }
 
-/* Side 1 has three chunks in flight: TSNs 1 to 3. */
-static const struct {
-    const char *claim;
-    uint32_t cum; /* relative to the TSN before the first */
-    const char *rest;
-    enum verdict verdict;
-    bool is_end;
-    size_t unacked; /* messages of 1000 bytes */
-} sacks[] = {
-    { "all", 3, "00100000 0000 0000", 0, false, 0 },
-    { "none", 0, "00100000 0000 0000", 0, false, 3 },
-    { "one", 1, "00100000 0000 0000", 0, false, 2 },
-    { "a gap", 0, "00100000 0001 0000 0002 0003", 0, false, 3 },
-    { "before the first", 0xffffffff, "00100000 0000 0000", VERDICT_DUPLICATE, false, 3 },
-    { "never sent", 4, "00100000 0000 0000", VERDICT_MALFORMED, true, 3 },
-    { "far away", 0x7fffffff, "00100000 0000 0000", VERDICT_MALFORMED, true, 3 },
-    { "a gap never sent", 0, "00100000 0001 0000 0002 0004", VERDICT_MALFORMED, true, 3 },
-    { "a gap backwards", 0, "00100000 0001 0000 0003 0002", 0, false, 3 },
-    { "gaps out of order", 0, "00100000 0002 0000 0003 0003 0002 0002", 0, false, 3 },
-    { "gaps overlap", 0, "00100000 0002 0000 0002 0003 0003 0003", 0, false, 3 },
-    { "a gap of offset zero", 0, "00100000 0001 0000 0000 0003", 0, false, 3 },
-    { "more gaps than there are bytes", 0, "00100000 ffff 0000", VERDICT_MALFORMED, false, 3 },
-    { "a window shut", 3, "00000000 0000 0000", 0, false, 0 },
-    { "a window of all ones", 3, "ffffffff 0000 0000", 0, false, 0 },
-};
-
-static enum verdict sack(struct sctp_pair *p, uint32_t cum, const char *rest)
-{
-    char hex[128];
-
-    size_t digits = 0;
-
-    for (const char *at = rest; *at; at++)
-        digits += *at != ' ';
-    snprintf(hex, sizeof hex, "0300%04x%08x %s", (unsigned)(8 + digits / 2),
-             p->initial_tsn[1] - 1 + cum, rest);
-    return pair_inject_hex(p, 1, hex);
-}
-
-TEST(acknowledgements)
-{
-    static const uint8_t bytes[1000];
-
-    for (size_t i = 0; i < COUNT(sacks); i++) {
-        struct sctp_pair p;
-
-        CHECK("up", up(&p, i));
-        for (int k = 0; k < 3; k++)
-            CHECK("sent", pair_send(&p, 1, 0, 53, bytes_of(bytes, sizeof bytes)) == ERR_OK);
-        pair_drain(&p);
-        CHECK(sacks[i].claim, sack(&p, sacks[i].cum, sacks[i].rest) == sacks[i].verdict);
-        pair_drain(&p);
-        CHECK(sacks[i].claim, p.side[1].is_closed == sacks[i].is_end);
-        CHECK(sacks[i].claim, sctp_unacked_bytes(p.side[1].sctp) == 1000 * sacks[i].unacked);
-        pair_deinit(&p);
-    }
-}
-
 TEST(when_a_sack_is_sent)
 {
     struct sctp_pair p;
@@ -257,28 +199,6 @@ TEST(when_a_sack_is_sent)
     CHECK("for a duplicate at once", p.side[1].packets_out == before + 5);
     data(&p, WHOLE | 8, 6, 0, 5, 9);
     CHECK("and when asked to", p.side[1].packets_out == before + 6);
-    pair_deinit(&p);
-}
-
-TEST(what_was_reported_may_be_taken_back)
-{
-    static const uint8_t bytes[1000];
-    struct sctp_pair p;
-    struct sctp_info info;
-
-    CHECK("up", up(&p, 40));
-    for (int k = 0; k < 3; k++)
-        pair_send(&p, 1, 0, 53, bytes_of(bytes, sizeof bytes));
-    pair_drain(&p);
-    CHECK("gap", sack(&p, 0, "00100000 0001 0000 0002 0003") == VERDICT_TAKEN);
-    sctp_get_info(p.side[1].sctp, &info);
-    CHECK("one in flight", info.flight_bytes == 1016);
-    CHECK("no gap", sack(&p, 0, "00100000 0000 0000") == VERDICT_TAKEN);
-    sctp_get_info(p.side[1].sctp, &info);
-    CHECK("three in flight", info.flight_bytes == 3048);
-    p.is_cut = false;
-    pair_run(&p, p.now + 10 * SECOND);
-    CHECK("sent again in the end", pair_is_delivered(&p, 1));
     pair_deinit(&p);
 }
 
@@ -492,8 +412,7 @@ TEST(noise_is_only_counted)
     pair_deinit(&p);
 }
 
-TESTS(TEST_ROW(orders_of_arrival), TEST_ROW(acknowledgements), TEST_ROW(when_a_sack_is_sent),
-      TEST_ROW(what_was_reported_may_be_taken_back),
+TESTS(TEST_ROW(orders_of_arrival), TEST_ROW(when_a_sack_is_sent),
       TEST_ROW(unknown_chunks_are_treated_as_their_type_says),
       TEST_ROW(control_chunks_out_of_place), TEST_ROW(reset_requests_are_answered),
       TEST_ROW(a_flood_of_gaps_is_bounded), TEST_ROW(a_million_tiny_messages_unread_are_bounded),

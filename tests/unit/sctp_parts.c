@@ -66,6 +66,32 @@ TEST(a_set_of_tsns_is_what_was_added)
     }
 }
 
+TEST(ranges_join_what_they_touch)
+{
+    static const struct {
+        const char *claim;
+        struct tsn_range range;
+        size_t count;
+    } list[] = {
+        { "alone", { 10, 19 }, 1 },           { "behind", { 40, 49 }, 2 },
+        { "between", { 25, 34 }, 3 },         { "touching the one before", { 20, 22 }, 3 },
+        { "touching the next", { 7, 9 }, 3 }, { "filling a hole", { 23, 24 }, 2 },
+        { "the last hole", { 35, 39 }, 1 },
+    };
+    struct tsn_set set;
+
+    tsn_set_init(&set, 3);
+    for (size_t i = 0; i < COUNT(list); i++) {
+        struct tsn_range r = { base + list[i].range.first + 110, base + list[i].range.last + 110 };
+
+        CHECK(list[i].claim, tsn_set_add_range(&set, r) == ERR_OK && set.count == list[i].count);
+        CHECK(list[i].claim, tsn_set_has(&set, r.first) && tsn_set_has(&set, r.last));
+        CHECK(list[i].claim, is_well_formed(&set));
+    }
+    CHECK("all in one", set.ranges[0].first == base + 117 && set.ranges[0].last == base + 159);
+    tsn_set_deinit(&set);
+}
+
 static void collect(void *ctx, struct tsn_range range)
 {
     bool *bits = ctx;
@@ -277,7 +303,8 @@ TEST(newreno_grows_and_shrinks)
 }
 
 TESTS(TEST_ROW(serial_numbers_wrap), TEST_ROW(a_set_of_tsns_is_what_was_added),
-      TEST_ROW(differences_are_what_one_set_has_more), TEST_ROW(a_full_set_says_so_and_stays),
+      TEST_ROW(ranges_join_what_they_touch), TEST_ROW(differences_are_what_one_set_has_more),
+      TEST_ROW(a_full_set_says_so_and_stays),
       TEST_ROW(parked_chunks_are_found_by_what_they_wait_for),
       TEST_ROW(parking_is_bounded_and_leaves_a_quarter_of_the_pool),
       TEST_ROW(parking_survives_every_failing_allocation), TEST_ROW(rto_follows_the_rfc),
