@@ -25,8 +25,8 @@ void loss_mark_all(struct sctp *s)
             loss_mark(s, tsn, tx_chunk_at(s, tsn));
 }
 
-/* That a reported chunk is the first not cumulatively acknowledged proves that the peer dropped what
- * it had reported (§6.2). Then none of its reports counts any more (deviations.md, S18). */
+/* That a reported chunk is the first not cumulatively acknowledged proves that the peer dropped
+ * what it had reported (§6.2). Then none of its reports counts any more (deviations.md, S18). */
 static void forget_reports(struct sctp *s)
 {
     if (!tsn_set_has(&s->tx.sacked, s->tx.base_tsn))
