@@ -9,11 +9,18 @@ static bool is_valid(int channel, const void *data, int len)
     return channel >= 0 && channel < HAWSER_CHANNELS && data && len >= 0;
 }
 
-/* As call_enter_link(); HAWSER_ERR_UNAUTHORISED on a channel that the grant does not name. */
-static int call_enter_channel(int handle, int channel, struct link **out)
+/* As call_enter_link(), for a call that moves bytes: HAWSER_ERR_INVALID is for arguments that make
+ * no sense, HAWSER_ERR_UNAUTHORISED for a channel that the grant does not name. */
+static int call_enter_channel(int handle, int channel, const void *data, int len, struct link **out)
 {
-    int code = call_enter_link(handle, out);
+    int code = call_enter();
 
+    if (code)
+        return code;
+    call_leave();
+    if (!is_valid(channel, data, len))
+        return HAWSER_ERR_INVALID;
+    code = call_enter_link(handle, out);
     if (code || (*out)->channels >> channel & 1)
         return code;
     call_leave_link(*out);
@@ -23,14 +30,8 @@ static int call_enter_channel(int handle, int channel, struct link **out)
 int hawser_send_data(int handle, int channel, const void *data, int len, int timeout_ms)
 {
     struct link *l;
-    int code = call_enter();
+    int code = call_enter_channel(handle, channel, data, len, &l);
 
-    if (code)
-        return code;
-    call_leave();
-    if (!is_valid(channel, data, len))
-        return HAWSER_ERR_INVALID;
-    code = call_enter_channel(handle, channel, &l);
     if (code)
         return code;
     code = rings_send(&l->rings, (unsigned)channel, bytes_of(data, (size_t)len), timeout_ms);
@@ -41,14 +42,8 @@ int hawser_send_data(int handle, int channel, const void *data, int len, int tim
 int hawser_recv_data(int handle, int channel, void *data, int len, int timeout_ms)
 {
     struct link *l;
-    int code = call_enter();
+    int code = call_enter_channel(handle, channel, data, len, &l);
 
-    if (code)
-        return code;
-    call_leave();
-    if (!is_valid(channel, data, len))
-        return HAWSER_ERR_INVALID;
-    code = call_enter_channel(handle, channel, &l);
     if (code)
         return code;
     code = rings_recv(&l->rings, (unsigned)channel, data, (size_t)len, timeout_ms);

@@ -1,18 +1,11 @@
-/* parts.c: rings, handles, the dispatcher and buckets, each by itself. */
+/* rings.c: what a session's rings take and give, by themselves and between threads. */
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "hawser/hawser.h"
-#include "sdk/bucket.h"
-#include "sdk/dispatcher.h"
-#include "sdk/handles.h"
-#include "sdk/link.h"
 #include "sdk/ring.h"
 #include "tests/check.h"
 #include "tests/support/alloc.h"
-
-/* ---- Rings ---------------------------------------------------------------------------------- */
 
 static unsigned wakes;
 
@@ -224,103 +217,8 @@ TEST(rings_without_memory)
     }
 }
 
-/* ---- Handles -------------------------------------------------------------------------------- */
-
-TEST(handles_are_not_reused_soon)
-{
-    struct handles h;
-    int object, first, handle = -1, seen = 0;
-
-    CHECK("made", handles_init(&h, 2) == ERR_OK);
-    first = handles_add(&h, &object);
-    CHECK("found", first >= 0 && handles_find(&h, first) == &object);
-    CHECK("another", handles_add(&h, &handle) >= 0);
-    CHECK("no more", handles_add(&h, &object) == ERR_LIMIT);
-    handles_remove(&h, first);
-    CHECK("gone", handles_find(&h, first) == NULL);
-    handles_remove(&h, first); /* again: nothing happens */
-    for (int i = 0; i < 100000; i++) {
-        handle = handles_add(&h, &object);
-        seen += handle == first;
-        CHECK("usable", handle >= 0);
-        handles_remove(&h, handle);
-    }
-    CHECK("never again the first", seen == 0 && handles_find(&h, first) == NULL);
-    CHECK("nonsense is unknown", !handles_find(&h, -1) && !handles_find(&h, 0x7fffffff));
-    handles_deinit(&h);
-}
-
-/* ---- Dispatcher and buckets ----------------------------------------------------------------- */
-
-static int order[3], ran;
-
-struct numbered {
-    struct job job;
-    int number;
-};
-
-static void run_numbered(struct job *job)
-{
-    order[ran++] = ((struct numbered *)job)->number;
-}
-
-TEST(jobs_run_in_their_order_also_at_the_end)
-{
-    struct numbered jobs[3];
-    struct dispatcher *d;
-
-    CHECK("made", dispatcher_new(&d) == ERR_OK);
-    CHECK("not its thread", !dispatcher_is_current(d));
-    for (int i = 0; i < 3; i++) {
-        jobs[i] = (struct numbered){ .job = { .run = run_numbered }, .number = i };
-        dispatcher_post(d, &jobs[i].job);
-    }
-    dispatcher_free(d);
-    CHECK("all", ran == 3 && order[0] == 0 && order[1] == 1 && order[2] == 2);
-}
-
-TEST(a_peer_tells_no_codes_but_its_own)
-{
-    static const struct {
-        const char *claim;
-        unsigned reason;
-        int code;
-    } rows[] = {
-        { "no reason", 0, -100 },
-        { "a known one", 9, -109 },
-        { "one of later versions", 77, -177 },
-        { "the last", HAWSER_REASON_MAX, -999 },
-        { "not that the directory failed", 900, -100 },
-        { "nor anything else", 65535, -100 },
-    };
-    const struct link l = { .phase = LINK_OPEN };
-
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        struct session_event ev = { .end = SESSION_END_PEER_REASON, .reason = rows[i].reason };
-
-        CHECK(rows[i].claim, link_code_of_end(&l, &ev) == rows[i].code);
-    }
-}
-
-TEST(a_bucket_fills_again)
-{
-    struct bucket b = { .interval_us = SECOND, .burst = 3 };
-    int taken = 0;
-
-    for (int i = 0; i < 10; i++)
-        taken += bucket_take(&b, 5 * SECOND);
-    CHECK("a burst", taken == 3);
-    CHECK("not yet", !bucket_take(&b, 5 * SECOND + 999999));
-    CHECK("one more", bucket_take(&b, 6 * SECOND) && !bucket_take(&b, 6 * SECOND));
-    CHECK("not more than a burst",
-          bucket_take(&b, 1000 * SECOND) && bucket_take(&b, 1000 * SECOND) &&
-              bucket_take(&b, 1000 * SECOND) && !bucket_take(&b, 1000 * SECOND));
-}
-
 TESTS(TEST_ROW(what_a_ring_takes), TEST_ROW(large_channels_leave_room_for_small_ones),
       TEST_ROW(two_unread_large_channels_leave_room_for_the_third),
       TEST_ROW(all_rings_together_have_a_limit), TEST_ROW(what_arrived_is_read_before_the_end),
       TEST_ROW(a_full_ring_asks_for_more_when_it_is_read), TEST_ROW(our_own_close_discards),
-      TEST_ROW(threads_meet_at_a_ring), TEST_ROW(rings_without_memory),
-      TEST_ROW(handles_are_not_reused_soon), TEST_ROW(jobs_run_in_their_order_also_at_the_end),
-      TEST_ROW(a_peer_tells_no_codes_but_its_own), TEST_ROW(a_bucket_fills_again))
+      TEST_ROW(threads_meet_at_a_ring), TEST_ROW(rings_without_memory))
