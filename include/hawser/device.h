@@ -1,5 +1,6 @@
 /* device.h: the side that is connected to. The rules of hawser.h hold here too; the data calls are
- * the same. A process may open several devices, with or without hawser_init(). */
+ * the same. A process may open several devices, with or without hawser_init(). One process at a
+ * time uses a key: the broker keeps the newest login, and the older one is offline for a minute. */
 #ifndef HAWSER_DEVICE_H
 #define HAWSER_DEVICE_H
 
@@ -33,7 +34,8 @@ enum hawser_reason {
 HAWSER_API int hawser_device_open(const char *label);
 
 /* Leaves the module: every session is closed with reason 10, listen() returns -16, and the device
- * number becomes invalid (HAWSER_ERR_INVALID). Not from a callback. */
+ * number becomes invalid (HAWSER_ERR_INVALID). With the last one of a process that never called
+ * hawser_init(), everything is freed; hawser_deinit() is not needed. Not from a callback. */
 HAWSER_API int hawser_device_close(int device);
 
 /* Fills in the device's own ID. */
