@@ -35,6 +35,8 @@ static void *receive(void *arg)
 
     s->received_code = pipe_receive(s->handle, s->channel, s->reply ? STDOUT_FILENO : PIPE_NOWHERE,
                                     &s->expected, &s->received);
+    if (s->received_code == EXIT_CODE_FAILED) /* nobody reads stdout, so there is no use in more */
+        stop_ask();
     return NULL;
 }
 
@@ -52,6 +54,8 @@ static int send_stdin(struct sender *s)
         progress_show(&progress, s->sent);
     }
     progress_end(&progress);
+    if (error == HAWSER_ERR_CLOSED_LOCALLY && stop_asked())
+        return EXIT_CODE_FAILED;
     if (error == HAWSER_ERR_TIMEOUT)
         return say_failure_with(
             error, "The device takes nothing: does its program read this channel?", "sending");
@@ -90,6 +94,8 @@ static int run(struct sender *s)
     pthread_join(s->thread, NULL);
     if (!code && s->reply && s->received_code < 0)
         code = say_failure(s->received_code, "receiving");
+    if (s->received_code == EXIT_CODE_FAILED)
+        code = EXIT_CODE_FAILED; /* said */
     say_json(json_pack("{sIsI}", "sent", (json_int_t)s->sent, "received", (json_int_t)s->received));
     return code;
 }
