@@ -10,8 +10,10 @@
 #include "core/token/broker_login.h"
 #include "core/token/jwe.h"
 
-#define SKEW_MAX_S      86400
-#define PAYLOAD_MAX_MAX 1048576
+#define SKEW_MAX_S       86400
+#define PAYLOAD_MAX_MAX  1048576
+#define PUBLISH_RATE_MAX 100000
+#define PUBLISH_RATE     20
 
 static const char *read_audiences(struct options *o, const char *value)
 {
@@ -32,13 +34,13 @@ static const char *read_audiences(struct options *o, const char *value)
     return o->names ? NULL : "out of memory";
 }
 
-/* A decimal number from 1 to max. */
-static bool read_number(const char *value, long max, long *out)
+/* A decimal number from min to max. */
+static bool read_number(const char *value, long min, long max, long *out)
 {
     char *end;
     long number = strtol(value, &end, 10);
 
-    if (end == value || *end || number < 1 || number > max)
+    if (end == value || *end || number < min || number > max)
         return false;
     *out = number;
     return true;
@@ -48,7 +50,7 @@ static const char *read_skew(struct options *o, const char *value)
 {
     long number;
 
-    if (!read_number(value, SKEW_MAX_S, &number))
+    if (!read_number(value, 1, SKEW_MAX_S, &number))
         return "plugin_opt_skew must be a number of seconds, 1 to 86400";
     o->skew_s = number;
     return NULL;
@@ -58,9 +60,19 @@ static const char *read_payload_max(struct options *o, const char *value)
 {
     long number;
 
-    if (!read_number(value, PAYLOAD_MAX_MAX, &number))
+    if (!read_number(value, 1, PAYLOAD_MAX_MAX, &number))
         return "plugin_opt_payload_max must be a number of bytes, 1 to 1048576";
     o->payload_max = (size_t)number;
+    return NULL;
+}
+
+static const char *read_publish_rate(struct options *o, const char *value)
+{
+    long number;
+
+    if (!read_number(value, 0, PUBLISH_RATE_MAX, &number))
+        return "plugin_opt_publish_rate must be messages per second, 0 to 100000; 0: no limit";
+    o->publish_rate = number;
     return NULL;
 }
 
@@ -71,6 +83,7 @@ static const struct {
     { "audience", read_audiences },
     { "skew", read_skew },
     { "payload_max", read_payload_max },
+    { "publish_rate", read_publish_rate },
 };
 
 static const char *read_option(struct options *o, const struct mosquitto_opt *opt)
@@ -78,14 +91,16 @@ static const char *read_option(struct options *o, const struct mosquitto_opt *op
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         if (strcmp(opt->key, rules[i].key) == 0)
             return rules[i].read(o, opt->value);
-    return "unknown plugin_opt_…: known are audience, skew and payload_max";
+    return "unknown plugin_opt_…: known are audience, skew, payload_max, publish_rate";
 }
 
 const char *options_init(struct options *o, const struct mosquitto_opt *opts, int opt_count)
 {
     const char *trouble = NULL;
 
-    *o = (struct options){ .skew_s = TOKEN_SKEW_S, .payload_max = JWE_TEXT_MAX };
+    *o = (struct options){ .skew_s = TOKEN_SKEW_S,
+                           .payload_max = JWE_TEXT_MAX,
+                           .publish_rate = PUBLISH_RATE };
     for (int i = 0; i < opt_count && !trouble; i++)
         trouble = read_option(o, &opts[i]);
     if (!trouble && o->audience_count == 0)

@@ -3,6 +3,7 @@
  *     plugin_opt_audience broker.example.org,localhost:1883    names of this broker; required
  *     plugin_opt_skew 300           seconds a client's clock may be off, either way
  *     plugin_opt_payload_max 16384  bytes of a message
+ *     plugin_opt_publish_rate 20    messages per second of a client, beyond 100; 0: no limit
  */
 #ifndef HAWSER_MOSQUITTO_OPTIONS_H
 #define HAWSER_MOSQUITTO_OPTIONS_H
@@ -19,6 +20,7 @@ struct options {
     size_t audience_count;
     int64_t skew_s;
     size_t payload_max;
+    int64_t publish_rate;
 };
 
 struct mosquitto_opt;

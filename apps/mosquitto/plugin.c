@@ -11,6 +11,7 @@
 
 #include "apps/mosquitto/access.h"
 #include "apps/mosquitto/options.h"
+#include "apps/mosquitto/rate.h"
 #include "core/base/err.h"
 #include "core/token/broker_login.h"
 
@@ -20,7 +21,16 @@
 struct plugin {
     mosquitto_plugin_id_t *identifier;
     struct options options;
+    struct rate rate;
 };
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 /* One line; what a client claims to be is only repeated once it looks like an ID. */
 static void log_refusal(const struct mosquitto *client, const char *claimed_id, const char *what,
@@ -93,17 +103,56 @@ static const char *access_name(int access)
                                      : "subscription";
 }
 
+/* Before anything else is judged: what is refused costs as much, and a line in the log too. */
+static bool is_within_rate(struct plugin *p, const struct mosquitto_evt_acl_check *a)
+{
+    const char *id = mosquitto_client_username(a->client);
+    enum rate_answer answer =
+        id && a->access == MOSQ_ACL_WRITE ? rate_take(&p->rate, id, now_ms()) : RATE_WITHIN;
+
+    if (answer == RATE_BEYOND_LOG)
+        log_refusal(a->client, id, "message",
+                    "more than plugin_opt_publish_rate allows (said once a minute)");
+    return answer == RATE_WITHIN;
+}
+
 static int on_acl_check(int event, void *event_data, void *userdata)
 {
     const struct mosquitto_evt_acl_check *a = event_data;
-    const char *why = access_refusal(userdata, a);
+    const char *why;
 
     (void)event;
+    if (!is_within_rate(userdata, a))
+        return MOSQ_ERR_ACL_DENIED;
+    why = access_refusal(userdata, a);
     if (!why)
         return MOSQ_ERR_SUCCESS;
     log_refusal(a->client, mosquitto_client_username(a->client), access_name(a->access), why);
     return MOSQ_ERR_ACL_DENIED;
 }
+
+/* Also for connections that never logged in, whose user name is but a claim: rate_leave() takes
+ * nothing from anyone. */
+static int on_disconnect(int event, void *event_data, void *userdata)
+{
+    const struct mosquitto_evt_disconnect *end = event_data;
+    const char *id = mosquitto_client_username(end->client);
+    struct plugin *p = userdata;
+
+    (void)event;
+    if (id)
+        rate_leave(&p->rate, id, now_ms());
+    return MOSQ_ERR_SUCCESS;
+}
+
+static const struct {
+    int event;
+    MOSQ_FUNC_generic_callback callback;
+} callbacks[] = {
+    { MOSQ_EVT_BASIC_AUTH, on_basic_auth },
+    { MOSQ_EVT_ACL_CHECK, on_acl_check },
+    { MOSQ_EVT_DISCONNECT, on_disconnect },
+};
 
 EXPORTED int mosquitto_plugin_version(int supported_version_count, const int *supported_versions)
 {
@@ -115,12 +164,12 @@ EXPORTED int mosquitto_plugin_version(int supported_version_count, const int *su
 
 static int register_callbacks(struct plugin *p)
 {
-    int err =
-        mosquitto_callback_register(p->identifier, MOSQ_EVT_BASIC_AUTH, on_basic_auth, NULL, p);
+    int err = MOSQ_ERR_SUCCESS;
 
-    return err ? err
-               : mosquitto_callback_register(p->identifier, MOSQ_EVT_ACL_CHECK, on_acl_check, NULL,
-                                             p);
+    for (size_t i = 0; i < sizeof callbacks / sizeof callbacks[0] && !err; i++)
+        err = mosquitto_callback_register(p->identifier, callbacks[i].event, callbacks[i].callback,
+                                          NULL, p);
+    return err;
 }
 
 EXPORTED int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata,
@@ -138,6 +187,11 @@ EXPORTED int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **use
         free(p);
         return MOSQ_ERR_INVAL;
     }
+    if (!rate_init(&p->rate, p->options.publish_rate)) {
+        options_deinit(&p->options);
+        free(p);
+        return MOSQ_ERR_NOMEM;
+    }
     *userdata = p;
     return register_callbacks(p);
 }
@@ -151,8 +205,10 @@ EXPORTED int mosquitto_plugin_cleanup(void *userdata, struct mosquitto_opt *opti
     (void)option_count;
     if (!p)
         return MOSQ_ERR_SUCCESS;
-    mosquitto_callback_unregister(p->identifier, MOSQ_EVT_BASIC_AUTH, on_basic_auth, NULL);
-    mosquitto_callback_unregister(p->identifier, MOSQ_EVT_ACL_CHECK, on_acl_check, NULL);
+    for (size_t i = 0; i < sizeof callbacks / sizeof callbacks[0]; i++)
+        mosquitto_callback_unregister(p->identifier, callbacks[i].event, callbacks[i].callback,
+                                      NULL);
+    rate_deinit(&p->rate);
     options_deinit(&p->options);
     free(p);
     return MOSQ_ERR_SUCCESS;

@@ -83,11 +83,18 @@ bool broker_start(struct broker *b, const char *options)
 
 int broker_stop(struct broker *b)
 {
+    return broker_stop_counting(b, "\n", &(int){ 0 });
+}
+
+int broker_stop_counting(struct broker *b, const char *text, int *count)
+{
     char path[128];
     int status = 0;
 
     kill(b->pid, SIGTERM);
     waitpid(b->pid, &status, 0);
+    for (*count = 0; broker_has_said(b, text);)
+        ++*count;
     fclose(b->log);
     snprintf(path, sizeof path, "%s/conf", b->dir);
     unlink(path);

@@ -25,6 +25,9 @@ bool broker_start(struct broker *b, const char *options);
 /* Ends it and removes its directory. Returns its exit status, -1 if a signal ended it. */
 int broker_stop(struct broker *b);
 
+/* The same, and counts the lines of its log with `text` in them. */
+int broker_stop_counting(struct broker *b, const char *text, int *count);
+
 /* Reads the log up to a line with `text` in it; false if the log ends before. */
 bool broker_has_said(struct broker *b, const char *text);
 

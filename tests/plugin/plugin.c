@@ -255,8 +255,57 @@ static const struct {
     { "plugin_opt_audience ,", "plugin_opt_audience is missing" },
     { OPTIONS "\nplugin_opt_skew soon", "plugin_opt_skew must be" },
     { OPTIONS "\nplugin_opt_payload_max 0", "plugin_opt_payload_max must be" },
+    { OPTIONS "\nplugin_opt_publish_rate -1", "plugin_opt_publish_rate must be" },
+    { OPTIONS "\nplugin_opt_publish_rate fast", "plugin_opt_publish_rate must be" },
     { OPTIONS "\nplugin_opt_audiance x", "unknown plugin_opt_" },
 };
+
+/* How many of `tries` messages to bob are taken. */
+static int publish(struct client *c, int tries)
+{
+    int taken = 0;
+
+    for (int i = 0; i < tries; i++) {
+        int reason = client_publish(c, &(struct message){ inbox_of(BOB), 1, false });
+
+        CHECK("taken or refused", reason == 0 || reason == MQTT_RC_NO_MATCHING_SUBSCRIBERS ||
+                                      reason == MQTT_RC_NOT_AUTHORIZED);
+        taken += reason != MQTT_RC_NOT_AUTHORIZED;
+    }
+    return taken;
+}
+
+/* One message a second: a test that takes a minute would still see some refused. */
+TEST(a_client_that_floods_is_slowed_down)
+{
+    struct client alice, bob;
+    int taken;
+
+    CHECK("the broker runs", broker_start(&broker, OPTIONS "\nplugin_opt_publish_rate 1"));
+    CHECK("connects", start(&alice, ALICE) == 0);
+    taken = publish(&alice, 400);
+    CHECK("a burst passes, a flood does not", taken >= 100 && taken < 300);
+    client_stop(&alice);
+    CHECK("connects again", start(&alice, ALICE) == 0);
+    CHECK("which does not help", publish(&alice, 100) < 50);
+    CHECK("others are not slowed", start(&bob, BOB) == 0 && publish(&bob, 50) == 50);
+    CHECK("still connected", client_subscribe(&alice, inbox_of(ALICE)) == 1);
+    client_stop(&alice);
+    client_stop(&bob);
+    CHECK("a clean end", broker_stop_counting(&broker, "publish_rate allows", &taken) == 0);
+    CHECK("said once", taken == 1);
+}
+
+TEST(a_flood_may_be_allowed)
+{
+    struct client c;
+
+    CHECK("the broker runs", broker_start(&broker, OPTIONS "\nplugin_opt_publish_rate 0"));
+    CHECK("connects", start(&c, ALICE) == 0);
+    CHECK("all pass", publish(&c, 1000) == 1000);
+    client_stop(&c);
+    broker_stop(&broker);
+}
 
 TEST(wrong_options_stop_the_broker)
 {
@@ -313,6 +362,8 @@ int main(void)
         TEST_ROW(wills),
         TEST_ROW(the_newest_connection_of_a_key_wins),
         TEST_ROW(taking_over_again_and_again),
+        TEST_ROW(a_client_that_floods_is_slowed_down),
+        TEST_ROW(a_flood_may_be_allowed),
         TEST_ROW(wrong_options_stop_the_broker),
         TEST_ROW(options_are_kept),
     };

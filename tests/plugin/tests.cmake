@@ -1,3 +1,8 @@
+# What it counts, without a broker.
+add_executable(plugin-rate tests/plugin/rate.c apps/mosquitto/rate.c)
+target_link_libraries(plugin-rate PRIVATE test-support)
+add_test(NAME plugin/rate COMMAND plugin-rate)
+
 # The plugin, in the mosquitto that is installed.
 find_program(MOSQUITTO_PROGRAM mosquitto PATHS /usr/sbin /usr/local/sbin)
 if(TARGET mosquitto-hawser AND MOSQUITTO_PROGRAM)
