@@ -36,12 +36,15 @@ static unsigned check_failures;
 
 #define TEST_ROW(name) cmocka_unit_test(name)
 
-#define TESTS(...)                                         \
-    int main(void)                                         \
-    {                                                      \
-        const struct CMUnitTest tests[] = { __VA_ARGS__ }; \
-                                                           \
-        return cmocka_run_group_tests(tests, NULL, NULL);  \
+/* With the set-up and tear-down of the whole group, which cmocka calls with its state. */
+#define TESTS_BETWEEN(set_up, tear_down, ...)                    \
+    int main(void)                                               \
+    {                                                            \
+        const struct CMUnitTest tests[] = { __VA_ARGS__ };       \
+                                                                 \
+        return cmocka_run_group_tests(tests, set_up, tear_down); \
     }
+
+#define TESTS(...) TESTS_BETWEEN(NULL, NULL, __VA_ARGS__)
 
 #endif

@@ -5,10 +5,9 @@
 #include "core/base/bytes.h"
 #include "sdk/wait.h"
 #include "tests/check.h"
-#include "tests/sdk/support/stage.h"
+#include "tests/sdk/support/here.h"
 
-static struct broker broker;
-static char home[64], device_id[HAWSER_ID_MAX], user_id[HAWSER_ID_MAX];
+static char device_id[HAWSER_ID_MAX], user_id[HAWSER_ID_MAX];
 static int device;
 
 /* What the callbacks leave for the tests. */
@@ -54,13 +53,13 @@ static int on_accept(void *ctx, int number, const struct hawser_request *request
 
 TEST(the_application_is_asked)
 {
-    int reason = 0, handle, ours;
+    struct pair_of_handles h;
+    int reason = 0;
 
     seen.asked = 0;
     CHECK("set", hawser_device_set_accept(device, on_accept, &reason) == 0);
-    handle = dial(device_id, 10000);
-    ours = hawser_device_listen(device, 10000);
-    CHECK("accepted", handle >= 0 && ours >= 0);
+    h = here_connect(device_id, device);
+    CHECK("accepted", h.app >= 0 && h.device >= 0);
     CHECK("once", seen.asked == 1);
     CHECK("who", strcmp(seen.request.peer_id, user_id) == 0);
     CHECK("with which right", strcmp(seen.request.role, "owner") == 0 &&
@@ -71,8 +70,7 @@ TEST(the_application_is_asked)
     reason = 900;
     CHECK("a reason that cannot be told", dial(device_id, 10000) == HAWSER_ERR_NO_RESOURCES);
     CHECK("unset", hawser_device_set_accept(device, NULL, NULL) == 0);
-    (void)hawser_disconnect(handle);
-    (void)hawser_disconnect(ours);
+    here_disconnect(h);
 }
 
 /* ---- Paired --------------------------------------------------------------------------------- */
@@ -167,7 +165,7 @@ TEST(callbacks_may_call)
 
 TEST(a_dozen_broken_connects_leave_the_device_free)
 {
-    int handle, ours;
+    struct pair_of_handles h;
 
     CHECK("two at once", hawser_device_set_limit(device, 2) == 0);
     for (int i = 0; i < 12; i++) {
@@ -179,13 +177,11 @@ TEST(a_dozen_broken_connects_leave_the_device_free)
         else
             (void)hawser_disconnect(dial_result());
     }
-    handle = dial(device_id, 10000);
-    CHECK("the next is let in", handle >= 0);
-    ours = hawser_device_listen(device, 10000);
-    CHECK("and given out", ours >= 0);
+    h = here_connect(device_id, device);
+    CHECK("the next is let in", h.app >= 0);
+    CHECK("and given out", h.device >= 0);
     CHECK("many again", hawser_device_set_limit(device, 8) == 0);
-    (void)hawser_disconnect(handle);
-    (void)hawser_disconnect(ours);
+    here_disconnect(h);
 }
 
 /* The oldest ended session makes room, also if nobody disconnects it. */
@@ -194,54 +190,29 @@ TEST(ended_sessions_do_not_use_up_the_handles)
     int first = -1;
 
     for (int i = 0; i < 40; i++) { /* sessions_max is 6 */
-        int handle = dial(device_id, 10000), ours = hawser_device_listen(device, 10000);
-        char byte;
+        struct pair_of_handles h = here_connect(device_id, device);
 
-        CHECK("connected", handle >= 0 && ours >= 0);
-        CHECK("closed by the device", hawser_close(ours, 9) == 0);
-        CHECK("seen",
-              hawser_recv_data(handle, 0, &byte, 1, 10000) == HAWSER_ERR_CLOSED_BY_APPLICATION);
+        CHECK("connected", h.app >= 0 && h.device >= 0);
+        CHECK("closed by the device", hawser_close(h.device, 9) == 0);
+        CHECK("seen", session_wait_end(h.app) == HAWSER_ERR_CLOSED_BY_APPLICATION);
         if (i == 0)
-            first = handle;
+            first = h.app;
     }
     CHECK("the first is forgotten", hawser_active_check(first) == HAWSER_ERR_INVALID_SESSION);
 }
 
-static int start(void **state)
+/* Here the goodbyes have the usual time. */
+static int open_here(void **state)
 {
-    char invite[HAWSER_INVITE_MAX], id[HAWSER_ID_MAX];
-
-    (void)state;
     (void)cond_init(&seen.changed);
-    if (!directory_make(home) || !broker_start(&broker) || hawser_set_option("home", home) ||
-        hawser_set_option("broker", broker.url) || hawser_set_option("bind", "127.0.0.1") ||
+    if (here_open(state) || hawser_set_option("flush_ms", NULL) ||
         hawser_set_option("sessions_max", "6") || hawser_init(USER) || hawser_keygen(USER, user_id))
         return -1;
-    device = hawser_device_open("device");
-    if (device < 0 || hawser_device_id(device, device_id) ||
-        hawser_device_wait_online(device, 10000) != 1)
-        return -1;
-    return hawser_device_invite(device, 0, invite) || hawser_pair(invite, 10000, id) ? -1 : 0;
+    device = here_open_paired_device(device_id);
+    return device >= 0 ? 0 : -1;
 }
 
-static int stop(void **state)
-{
-    (void)state;
-    (void)hawser_deinit();
-    broker_stop(&broker);
-    directory_remove(home);
-    return 0;
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST_ROW(the_application_is_asked),
-        TEST_ROW(the_device_is_told_who_has_paired),
-        TEST_ROW(callbacks_may_call),
-        TEST_ROW(a_dozen_broken_connects_leave_the_device_free),
-        TEST_ROW(ended_sessions_do_not_use_up_the_handles),
-    };
-
-    return cmocka_run_group_tests(tests, start, stop);
-}
+TESTS_BETWEEN(open_here, here_close, TEST_ROW(the_application_is_asked),
+              TEST_ROW(the_device_is_told_who_has_paired), TEST_ROW(callbacks_may_call),
+              TEST_ROW(a_dozen_broken_connects_leave_the_device_free),
+              TEST_ROW(ended_sessions_do_not_use_up_the_handles))

@@ -7,10 +7,6 @@
 #include "tests/sdk/support/rows.h"
 #include "tests/sdk/support/stage.h"
 
-#define NOBODY "hw1kzb7iqx6jjneokkdayoocmjtcu5q" /* a well-formed ID that we know nothing of */
-
-static struct stage stage;
-
 /* ---- Without a library ---------------------------------------------------------------------- */
 
 static void ignore(void *ctx, const char *trace_id, int result)
@@ -165,29 +161,25 @@ TEST(bad_arguments)
 
 static int connects(void)
 {
-    struct pair_of_handles h = stage_connect(&stage);
-    int code = h.app < 0 ? h.app : hawser_active_check(h.app);
-
-    stage_disconnect(&stage, h);
-    return code;
+    return stage_prove(stage_connect());
 }
 
 static int sends_nothing(void)
 {
-    struct pair_of_handles h = stage_connect(&stage);
+    struct pair_of_handles h = stage_connect();
     int code = hawser_send_data(h.app, 0, "", 0, 0);
 
-    stage_disconnect(&stage, h);
+    stage_disconnect(h);
     return code;
 }
 
 static int nothing_to_receive(void)
 {
-    struct pair_of_handles h = stage_connect(&stage);
+    struct pair_of_handles h = stage_connect();
     char byte;
     int code = hawser_recv_data(h.app, 0, &byte, 1, 50);
 
-    stage_disconnect(&stage, h);
+    stage_disconnect(h);
     return code;
 }
 
@@ -205,10 +197,10 @@ static int fill(int handle)
 
 static int nothing_can_be_sent(void)
 {
-    struct pair_of_handles h = stage_connect(&stage);
+    struct pair_of_handles h = stage_connect();
     int code = fill(h.app);
 
-    stage_disconnect(&stage, h);
+    stage_disconnect(h);
     return code;
 }
 
@@ -225,11 +217,11 @@ static int listen_broken(void)
 
 static int closed_handle(void)
 {
-    struct pair_of_handles h = stage_connect(&stage);
+    struct pair_of_handles h = stage_connect();
     int code = hawser_disconnect(h.app);
 
     code = code ? INT_MAX : hawser_active_check(h.app);
-    stage_disconnect(&stage, h);
+    stage_disconnect(h);
     return code;
 }
 
@@ -244,15 +236,15 @@ static void *receive(void *ctx)
 
 static int closed_while_waiting(void)
 {
-    struct pair_of_handles h = stage_connect(&stage);
+    struct pair_of_handles h = stage_connect();
     int code = h.app;
     pthread_t thread;
 
     (void)pthread_create(&thread, NULL, receive, &code);
-    CHECK("the call has begun to wait", stage_wait_receiving(h.app, 2));
+    CHECK("the call has begun to wait", session_wait_receiving(h.app, 2));
     (void)hawser_disconnect(h.app);
     (void)pthread_join(thread, NULL);
-    stage_disconnect(&stage, h);
+    stage_disconnect(h);
     return code;
 }
 
@@ -286,134 +278,70 @@ static int refused(const char *command, const char *undo)
     return code;
 }
 
-static int privacy(void)
-{
-    return refused("privacy 1", "privacy 0");
-}
-
-static int in_call(void)
-{
-    return refused("in_call 1", "in_call 0");
-}
-
-static int no_sender(void)
-{
-    return refused("accept 3", "accept 0");
-}
-
-static int device_full(void)
-{
-    return refused("accept 4", "accept 0");
-}
-
-static int no_resources(void)
-{
-    return refused("accept 14", "accept 0");
-}
-
-static int device_limit(void)
-{
-    struct pair_of_handles h = stage_connect(&stage);
-    int code = refused("limit 1", "limit 8");
-
-    stage_disconnect(&stage, h);
-    return code;
-}
-
-/* What a receiving call gets when the device does `command` to the session. */
-static int ended(const char *command)
-{
-    struct pair_of_handles h = stage_connect(&stage);
-    char byte;
+static const struct {
+    const char *claim;
     int code;
-
-    if (h.device < 0)
-        return INT_MAX;
-    (void)peer_ask(&stage.device, "%s", command);
-    code = hawser_recv_data(h.app, 0, &byte, 1, 10000);
-    stage_disconnect(&stage, h);
-    return code;
-}
-
-static int closed_with(int reason)
-{
-    struct pair_of_handles h = stage_connect(&stage);
-    char byte;
-    int code;
-
-    if (peer_ask(&stage.device, "close %d %d", h.device, reason))
-        return INT_MAX;
-    code = hawser_recv_data(h.app, 0, &byte, 1, 10000);
-    stage_disconnect(&stage, h);
-    return code;
-}
-
-static int terminated(void)
-{
-    return closed_with(0);
-}
-
-static int sender_failed(void)
-{
-    return closed_with(3);
-}
-
-static int as_expected(void)
-{
-    return closed_with(6);
-}
-
-static int by_application(void)
-{
-    return closed_with(9);
-}
-
-static int resources_lost(void)
-{
-    return closed_with(14);
-}
-
-static int reason_of_its_own(void)
-{
-    return closed_with(77);
-}
-
-static int privacy_on(void)
-{
-    int code = ended("privacy 1");
-
-    (void)peer_ask(&stage.device, "privacy 0");
-    return code;
-}
-
-static int left(void)
-{
-    int code = ended("leave");
-
-    (void)peer_ask(&stage.device, "restart");
-    return code;
-}
-
-static const struct row device_rows[] = {
-    { "the device's limit", -23, device_limit },
-    { "privacy mode is on", -102, privacy },
-    { "it could not start sending, said before", -103, no_sender },
-    { "its application is full", -104, device_full },
-    { "it is in a call", -113, in_call },
-    { "its application has no resources", -114, no_resources },
-    { "closed with reason 0", -100, terminated },
-    { "it could not start sending, said later", -103, sender_failed },
-    { "closed as expected", -106, as_expected },
-    { "closed by its application", -109, by_application },
-    { "it left", -110, left },
-    { "privacy mode was switched on", -111, privacy_on },
-    { "its application ran out of resources", -114, resources_lost },
-    { "a reason nobody knows", -177, reason_of_its_own },
+    const char *command, *undo;
+} refusals[] = {
+    { "privacy mode is on", -102, "privacy 1", "privacy 0" },
+    { "it could not start sending, said before", -103, "accept 3", "accept 0" },
+    { "its application is full", -104, "accept 4", "accept 0" },
+    { "it is in a call", -113, "in_call 1", "in_call 0" },
+    { "its application has no resources", -114, "accept 14", "accept 0" },
 };
 
-TEST(what_the_device_decides)
+TEST(what_the_device_refuses)
 {
-    run_rows(device_rows, COUNT(device_rows));
+    struct pair_of_handles h = stage_connect();
+
+    check_code("the device's limit", refused("limit 1", "limit 8"), -23);
+    stage_disconnect(h);
+    for (size_t i = 0; i < COUNT(refusals); i++)
+        check_code(refusals[i].claim, refused(refusals[i].command, refusals[i].undo),
+                   refusals[i].code);
+}
+
+static const struct {
+    const char *claim;
+    int code, reason;
+} closings[] = {
+    { "closed with reason 0", -100, 0 },
+    { "it could not start sending, said later", -103, 3 },
+    { "closed as expected", -106, 6 },
+    { "closed by its application", -109, 9 },
+    { "its application ran out of resources", -114, 14 },
+    { "a reason nobody knows", -177, 77 },
+};
+
+TEST(what_the_device_closes)
+{
+    for (size_t i = 0; i < COUNT(closings); i++) {
+        struct pair_of_handles h = stage_connect();
+
+        CHECK("closes", peer_ask(&stage.device, "close %d %d", h.device, closings[i].reason) == 0);
+        check_code(closings[i].claim, stage_wait_end(h), closings[i].code);
+    }
+}
+
+static const struct {
+    const char *claim;
+    int code;
+    const char *command, *undo;
+} endings[] = {
+    { "it left", -110, "leave", "restart" },
+    { "privacy mode was switched on", -111, "privacy 1", "privacy 0" },
+};
+
+TEST(what_ends_every_session_of_the_device)
+{
+    for (size_t i = 0; i < COUNT(endings); i++) {
+        struct pair_of_handles h = stage_connect();
+
+        CHECK("a session", h.app >= 0 && h.device >= 0);
+        (void)peer_ask(&stage.device, "%s", endings[i].command);
+        check_code(endings[i].claim, stage_wait_end(h), endings[i].code);
+        (void)peer_ask(&stage.device, "%s", endings[i].undo);
+    }
 }
 
 /* ---- Texts ---------------------------------------------------------------------------------- */
@@ -427,26 +355,7 @@ TEST(every_code_has_a_text)
     CHECK("the version", strcmp(hawser_get_version(), "0.1.0") == 0);
 }
 
-static int open_stage(void **state)
-{
-    (void)state;
-    return stage_open(&stage, DEVICE_PROGRAM) ? 0 : -1;
-}
-
-static int close_stage(void **state)
-{
-    (void)state;
-    stage_close(&stage);
-    return 0;
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST_ROW(every_code_has_a_text),   TEST_ROW(calls_before_init_and_after_deinit),
-        TEST_ROW(bad_arguments),           TEST_ROW(sessions_and_waiting),
-        TEST_ROW(what_the_device_decides),
-    };
-
-    return cmocka_run_group_tests(tests, open_stage, close_stage);
-}
+TESTS_BETWEEN(stage_open, stage_close, TEST_ROW(every_code_has_a_text),
+              TEST_ROW(calls_before_init_and_after_deinit), TEST_ROW(bad_arguments),
+              TEST_ROW(sessions_and_waiting), TEST_ROW(what_the_device_refuses),
+              TEST_ROW(what_the_device_closes), TEST_ROW(what_ends_every_session_of_the_device))

@@ -12,17 +12,9 @@
 #include "tests/sdk/support/stage.h"
 #include "tests/support/alloc.h"
 
-#define NOBODY "hw1kzb7iqx6jjneokkdayoocmjtcu5q" /* a well-formed ID that we know nothing of */
-
-static struct stage stage;
-
 static int connects(void)
 {
-    struct pair_of_handles h = stage_connect(&stage);
-    int code = h.app < 0 ? h.app : hawser_active_check(h.app);
-
-    stage_disconnect(&stage, h);
-    return code;
+    return stage_prove(stage_connect());
 }
 
 /* ---- Grants --------------------------------------------------------------------------------- */
@@ -106,11 +98,7 @@ static struct pair_of_handles connect_as_guest(void)
 /* That the others fail for what is wrong with them, not for how they are made. */
 static int good(void)
 {
-    struct pair_of_handles h = connect_as_guest();
-    int code = h.app < 0 ? h.app : hawser_active_check(h.app);
-
-    stage_disconnect(&stage, h);
-    return code;
+    return stage_prove(connect_as_guest());
 }
 
 /* Neither side may use another channel, and an app that does so nevertheless is not heard. */
@@ -139,7 +127,7 @@ static int only_channel_0(void)
           peer_ask(&stage.device, "recv %d 0 2 5000", h.device) > 0);
     CHECK("but not that",
           peer_ask(&stage.device, "recv %d 1 1 0", h.device) == HAWSER_ERR_UNAUTHORISED);
-    stage_disconnect(&stage, h);
+    stage_disconnect(h);
     return code;
 }
 
@@ -159,24 +147,24 @@ TEST(grants)
 
 /* ---- Connects that come to nothing ---------------------------------------------------------- */
 
-static int silent_device(void)
+static int dial_with_frozen(pid_t pid)
 {
     int code;
 
-    process_freeze(stage.device.pid);
+    process_freeze(pid);
     code = dial(stage.device.id, 1000);
-    process_thaw(stage.device.pid);
+    process_thaw(pid);
     return code;
+}
+
+static int silent_device(void)
+{
+    return dial_with_frozen(stage.device.pid);
 }
 
 static int dead_broker(void)
 {
-    int code;
-
-    process_freeze(stage.broker.pid);
-    code = dial(stage.device.id, 1000);
-    process_thaw(stage.broker.pid);
-    return code;
+    return dial_with_frozen(stage.broker.pid);
 }
 
 static int broken(void)
@@ -241,35 +229,34 @@ static int own_limit(void)
 
     if (!stage_reinit("sessions_max", "1"))
         return INT_MAX;
-    h = stage_connect(&stage);
+    h = stage_connect();
     CHECK("the first is connected", h.app >= 0);
     code = dial(stage.device.id, 10000);
-    stage_disconnect(&stage, h);
+    stage_disconnect(h);
     (void)stage_reinit("sessions_max", NULL);
+    return code;
+}
+
+static int dial_bound_to(const char *addr)
+{
+    int code;
+
+    if (!stage_reinit("bind", addr))
+        return INT_MAX;
+    code = dial(stage.device.id, 15000); /* it gives up after 10 s, by the half-open timer */
+    (void)stage_reinit("bind", "127.0.0.1");
     return code;
 }
 
 static int no_port(void)
 {
-    int code;
-
-    if (!stage_reinit("bind", "198.51.100.77")) /* of nobody: RFC 5737 */
-        return INT_MAX;
-    code = dial(stage.device.id, 10000);
-    (void)stage_reinit("bind", "127.0.0.1");
-    return code;
+    return dial_bound_to("198.51.100.77"); /* of nobody: RFC 5737 */
 }
 
 /* Neither side has an address of the other's family. */
 static int no_path(void)
 {
-    int code;
-
-    if (!stage_reinit("bind", "::1"))
-        return INT_MAX;
-    code = dial(stage.device.id, 15000); /* it gives up after 10 s, by the half-open timer */
-    (void)stage_reinit("bind", "127.0.0.1");
-    return code;
+    return dial_bound_to("::1");
 }
 
 /* Every allocation of the call fails in turn: it says so at once, and there is no callback. */
@@ -292,7 +279,7 @@ static int out_of_memory(void)
     if (code == HAWSER_ERR_OK) {
         h.app = dial_result();
         h.device = (int)peer_ask(&stage.device, "listen 5000");
-        stage_disconnect(&stage, h);
+        stage_disconnect(h);
     }
     CHECK("only the last has a callback", dial_callbacks() == before + 1);
     return all && nth > 1 ? HAWSER_ERR_NO_MEMORY : code;
@@ -322,30 +309,22 @@ TEST(connects_that_come_to_nothing)
  * included: when its flush time is up, all it can still say is ABORT. */
 static int aborted(void)
 {
-    struct pair_of_handles h = stage_connect(&stage);
-    char byte;
-    int code;
+    struct pair_of_handles h = stage_connect();
 
     if (peer_ask(&stage.device, "fill %d 1", h.device) != HAWSER_ERR_TIMEOUT)
         return INT_MAX;
     (void)peer_ask(&stage.device, "close %d 9", h.device);
-    code = hawser_recv_data(h.app, 0, &byte, 1, 20000);
-    stage_disconnect(&stage, h);
-    return code;
+    return stage_wait_end(h);
 }
 
 /* Nobody says anything for longer than `zombie_ms`. */
 static int zombie(void)
 {
-    struct pair_of_handles h;
-    char byte;
     int code;
 
     if (!stage_reinit("zombie_ms", "300"))
         return INT_MAX;
-    h = stage_connect(&stage);
-    code = hawser_recv_data(h.app, 0, &byte, 1, 20000);
-    stage_disconnect(&stage, h);
+    code = stage_wait_end(stage_connect());
     (void)stage_reinit("zombie_ms", NULL);
     return code;
 }
@@ -353,14 +332,13 @@ static int zombie(void)
 static int killed(void)
 {
     struct pair_of_handles h;
-    char byte;
     int code;
 
     if (!stage_reinit("dead_ms", "6000"))
         return INT_MAX;
-    h = stage_connect(&stage);
+    h = stage_connect();
     process_kill(stage.device.pid);
-    code = hawser_recv_data(h.app, 0, &byte, 1, 20000);
+    code = session_wait_end(h.app);
     (void)hawser_disconnect(h.app);
     (void)stage_reinit("dead_ms", NULL);
     return code;
@@ -382,29 +360,8 @@ static const struct row gone_rows[] = {
 TEST(the_device_goes_away)
 {
     run_rows(gone_rows, COUNT(gone_rows));
-    CHECK("the device comes back", stage_restart_device(&stage, DEVICE_PROGRAM));
+    CHECK("the device comes back", stage_restart_device());
 }
 
-static int open_stage(void **state)
-{
-    (void)state;
-    return stage_open(&stage, DEVICE_PROGRAM) ? 0 : -1;
-}
-
-static int close_stage(void **state)
-{
-    (void)state;
-    stage_close(&stage);
-    return 0;
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST_ROW(grants),
-        TEST_ROW(connects_that_come_to_nothing),
-        TEST_ROW(the_device_goes_away),
-    };
-
-    return cmocka_run_group_tests(tests, open_stage, close_stage);
-}
+TESTS_BETWEEN(stage_open, stage_close, TEST_ROW(grants), TEST_ROW(connects_that_come_to_nothing),
+              TEST_ROW(the_device_goes_away))

@@ -7,12 +7,10 @@
 #include "core/base/bytes.h"
 #include "sdk/internal.h"
 #include "tests/check.h"
-#include "tests/sdk/support/stage.h"
+#include "tests/sdk/support/here.h"
 
 enum { MONKEYS = 6, DEEDS = 1500, KEPT = 16 };
 
-static struct broker broker;
-static char home[64];
 static char id[HAWSER_ID_MAX];
 static atomic_int device, begun, ended;
 static atomic_int handles[KEPT]; /* given out lately; stale ones are as good */
@@ -193,19 +191,6 @@ static void *run_monkey(void *ctx)
     return NULL;
 }
 
-static void pair_device(void)
-{
-    char invite[HAWSER_INVITE_MAX], got[HAWSER_ID_MAX];
-
-    atomic_store(&device, hawser_device_open("device"));
-    CHECK("a device", atomic_load(&device) >= 0);
-    CHECK("with an ID", hawser_device_id(atomic_load(&device), id) == 0);
-    CHECK("online", hawser_device_wait_online(atomic_load(&device), 10000) == 1);
-    CHECK("an invite", hawser_device_invite(atomic_load(&device), 0, invite) == 0);
-    CHECK("paired", hawser_pair(invite, 10000, got) == 0);
-    CHECK("asks", hawser_device_set_accept(atomic_load(&device), on_request, NULL) == 0);
-}
-
 TEST(any_call_at_any_time)
 {
     pthread_t thread[MONKEYS];
@@ -213,7 +198,9 @@ TEST(any_call_at_any_time)
     for (size_t i = 0; i < KEPT; i++)
         atomic_store(&handles[i], -1);
     CHECK("init", hawser_init(USER) == 0);
-    pair_device();
+    atomic_store(&device, here_open_paired_device(id));
+    CHECK("a device", atomic_load(&device) >= 0);
+    CHECK("asks", hawser_device_set_accept(atomic_load(&device), on_request, NULL) == 0);
     CHECK("told", hawser_set_state_callback(on_state, NULL) == 0);
     for (size_t i = 0; i < MONKEYS; i++)
         (void)pthread_create(&thread[i], NULL, run_monkey, (void *)(i + 1));
@@ -225,28 +212,4 @@ TEST(any_call_at_any_time)
     CHECK("nothing is left", lib.links == NULL && lib.connect_count == 0 && lib.calls == 0);
 }
 
-static int start(void **state)
-{
-    (void)state;
-    return directory_make(home) && broker_start(&broker) && !hawser_set_option("home", home) &&
-                   !hawser_set_option("broker", broker.url) &&
-                   !hawser_set_option("flush_ms", "100") && !hawser_set_option("bind", "127.0.0.1")
-               ? 0
-               : -1;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    (void)hawser_deinit();
-    broker_stop(&broker);
-    directory_remove(home);
-    return 0;
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = { TEST_ROW(any_call_at_any_time) };
-
-    return cmocka_run_group_tests(tests, start, stop);
-}
+TESTS_BETWEEN(here_open, here_close, TEST_ROW(any_call_at_any_time))

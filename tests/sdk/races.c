@@ -7,10 +7,7 @@
 #include "sdk/devices.h"
 #include "sdk/internal.h"
 #include "tests/check.h"
-#include "tests/sdk/support/stage.h"
-
-static struct broker broker;
-static char home[64];
+#include "tests/sdk/support/here.h"
 
 /* ---- A callback that can be held ------------------------------------------------------------ */
 
@@ -46,18 +43,6 @@ static int on_request(void *ctx, int device, const struct hawser_request *reques
     return 0;
 }
 
-static int open_paired_device(char id[HAWSER_ID_MAX])
-{
-    int device = hawser_device_open("device");
-    char invite[HAWSER_INVITE_MAX], got[HAWSER_ID_MAX];
-
-    CHECK("a device", device >= 0 && hawser_device_id(device, id) == 0);
-    CHECK("online", hawser_device_wait_online(device, 10000) == 1);
-    CHECK("an invite", hawser_device_invite(device, 0, invite) == 0);
-    CHECK("paired", hawser_pair(invite, 10000, got) == 0);
-    return device;
-}
-
 static void *close_device(void *ctx)
 {
     int *code = ctx;
@@ -87,7 +72,8 @@ TEST(an_offer_to_a_device_that_is_closing)
     pthread_t closer;
 
     CHECK("init", hawser_init(USER) == 0);
-    closing = device = open_paired_device(id);
+    closing = device = here_open_paired_device(id);
+    CHECK("a device", device >= 0);
     gate.is_asked = gate.may_go = false;
     CHECK("asks", hawser_device_set_accept(device, on_request, NULL) == 0);
     CHECK("held open", call_enter_device(device, &d) == 0);
@@ -110,7 +96,8 @@ TEST(a_device_that_closes_while_its_application_is_asked)
     int device, code;
 
     CHECK("init", hawser_init(USER) == 0);
-    device = open_paired_device(id);
+    device = here_open_paired_device(id);
+    CHECK("a device", device >= 0);
     gate.is_asked = gate.may_go = false;
     CHECK("asks", hawser_device_set_accept(device, on_request, NULL) == 0);
     CHECK("begins", dial_begin(id, 2000, NULL) == 0);
@@ -154,7 +141,8 @@ TEST(a_user_who_logs_out_in_the_middle_of_a_connect)
     int device;
 
     CHECK("init", hawser_init(USER) == 0);
-    device = open_paired_device(id);
+    device = here_open_paired_device(id);
+    CHECK("a device", device >= 0);
     logs_out = true;
     CHECK("broken off, by a callback", dial(id, 3000) == HAWSER_ERR_CONNECT_BROKEN);
     logs_out = false;
@@ -211,7 +199,8 @@ TEST(each_connect_is_answered_once_whoever_logs_out_meanwhile)
     int device;
 
     CHECK("init", hawser_init(USER) == 0);
-    device = open_paired_device(calls.id);
+    device = here_open_paired_device(calls.id);
+    CHECK("a device", device >= 0);
     for (int i = 0; i < DIALLERS; i++)
         (void)pthread_create(&thread[i], NULL, dial_for_ever, NULL);
     for (int i = 0; i < CHANGES; i++) {
@@ -229,33 +218,7 @@ TEST(each_connect_is_answered_once_whoever_logs_out_meanwhile)
     CHECK("nothing is left", lib.links == NULL && lib.connect_count == 0 && lib.calls == 0);
 }
 
-static int start(void **state)
-{
-    (void)state;
-    return directory_make(home) && broker_start(&broker) && !hawser_set_option("home", home) &&
-                   !hawser_set_option("broker", broker.url) &&
-                   !hawser_set_option("flush_ms", "100") && !hawser_set_option("bind", "127.0.0.1")
-               ? 0
-               : -1;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    (void)hawser_deinit();
-    broker_stop(&broker);
-    directory_remove(home);
-    return 0;
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST_ROW(an_offer_to_a_device_that_is_closing),
-        TEST_ROW(a_device_that_closes_while_its_application_is_asked),
-        TEST_ROW(a_user_who_logs_out_in_the_middle_of_a_connect),
-        TEST_ROW(each_connect_is_answered_once_whoever_logs_out_meanwhile),
-    };
-
-    return cmocka_run_group_tests(tests, start, stop);
-}
+TESTS_BETWEEN(here_open, here_close, TEST_ROW(an_offer_to_a_device_that_is_closing),
+              TEST_ROW(a_device_that_closes_while_its_application_is_asked),
+              TEST_ROW(a_user_who_logs_out_in_the_middle_of_a_connect),
+              TEST_ROW(each_connect_is_answered_once_whoever_logs_out_meanwhile))

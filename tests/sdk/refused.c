@@ -5,12 +5,9 @@
 #include "sdk/internal.h"
 #include "sdk/signals.h"
 #include "tests/check.h"
-#include "tests/sdk/support/stage.h"
+#include "tests/sdk/support/here.h"
 
 enum { MESSAGES_MAX = 8 }; /* in a second */
-
-static struct broker broker;
-static char home[64];
 
 static bool is_refusing; /* the loop's, down to here */
 static struct identity *sender;
@@ -53,10 +50,8 @@ TEST(nobody_hammers_a_broker_that_refuses)
     int device;
 
     CHECK("init", hawser_init(USER) == 0);
-    device = hawser_device_open("device");
-    CHECK("a device", device >= 0 && hawser_device_id(device, id) == 0);
-    CHECK("online", hawser_device_wait_online(device, 10000) == 1);
-    CHECK("an invite", hawser_device_invite(device, 0, invite) == 0);
+    device = here_open_device(id);
+    CHECK("an invite", device >= 0 && hawser_device_invite(device, 0, invite) == 0);
     set_refusing(true);
     CHECK("no pairing", hawser_pair(invite, 1000, got) == HAWSER_ERR_TIMEOUT);
     CHECK("a few tries", refused >= 1 && refused <= MESSAGES_MAX);
@@ -71,43 +66,16 @@ TEST(nobody_hammers_a_broker_that_refuses)
 
 TEST(pairing_with_a_device_that_is_away)
 {
-    char invite[HAWSER_INVITE_MAX], got[HAWSER_ID_MAX];
+    char id[HAWSER_ID_MAX], invite[HAWSER_INVITE_MAX], got[HAWSER_ID_MAX];
     int device;
 
     CHECK("init", hawser_init(USER) == 0);
-    device = hawser_device_open("device");
+    device = here_open_device(id);
     CHECK("an invite", device >= 0 && hawser_device_invite(device, 0, invite) == 0);
-    CHECK("online", hawser_device_wait_online(device, 10000) == 1);
     CHECK("leaves", hawser_device_close(device) == 0);
     CHECK("is known at once", hawser_pair(invite, 10000, got) == HAWSER_ERR_OFFLINE);
     CHECK("deinit", hawser_deinit() == 0);
 }
 
-static int start(void **state)
-{
-    (void)state;
-    return directory_make(home) && broker_start(&broker) && !hawser_set_option("home", home) &&
-                   !hawser_set_option("broker", broker.url) &&
-                   !hawser_set_option("flush_ms", "100") && !hawser_set_option("bind", "127.0.0.1")
-               ? 0
-               : -1;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    (void)hawser_deinit();
-    broker_stop(&broker);
-    directory_remove(home);
-    return 0;
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST_ROW(nobody_hammers_a_broker_that_refuses),
-        TEST_ROW(pairing_with_a_device_that_is_away),
-    };
-
-    return cmocka_run_group_tests(tests, start, stop);
-}
+TESTS_BETWEEN(here_open, here_close, TEST_ROW(nobody_hammers_a_broker_that_refuses),
+              TEST_ROW(pairing_with_a_device_that_is_away))

@@ -10,8 +10,6 @@
 #define CHANNEL_BYTES (4 * 1024 * 1024)
 #define PIECE_BYTES   50000
 
-static struct stage stage;
-
 /* ---- What is sent --------------------------------------------------------------------------- */
 
 /* A byte that depends on its channel and place: a lost, doubled or strayed piece shows. */
@@ -71,7 +69,7 @@ static void *receive_flow(void *ctx)
 
 static struct pair_of_handles connect_to_echo(void)
 {
-    struct pair_of_handles h = stage_connect(&stage);
+    struct pair_of_handles h = stage_connect();
 
     CHECK("a session", h.app >= 0 && h.device >= 0);
     CHECK("an echo", peer_ask(&stage.device, "echo %d", h.device) == 0);
@@ -102,7 +100,7 @@ TEST(eight_channels_at_once)
               info.channel[i].sent == CHANNEL_BYTES && info.channel[i].received == CHANNEL_BYTES);
     CHECK("and whose", strcmp(info.peer_id, stage.device.id) == 0);
     CHECK("and which way", info.path == HAWSER_PATH_LAN && info.connect_us > 0);
-    stage_disconnect(&stage, h);
+    stage_disconnect(h);
 }
 
 /* ---- Two senders and two receivers on one channel ------------------------------------------- */
@@ -169,14 +167,14 @@ TEST(two_senders_and_two_receivers_on_one_channel)
         (void)pthread_join(thread[i], NULL);
     CHECK("all of the one", t[2].counts[0] + t[3].counts[0] == 1000000);
     CHECK("and all of the other", t[2].counts[1] + t[3].counts[1] == 1000000);
-    stage_disconnect(&stage, h);
+    stage_disconnect(h);
 }
 
 /* ---- A channel nobody reads ----------------------------------------------------------------- */
 
 TEST(an_unread_channel_does_not_stop_another)
 {
-    struct pair_of_handles h = stage_connect(&stage);
+    struct pair_of_handles h = stage_connect();
     static char data[65536];
     struct hawser_buffer buffer;
     int n = 0, got = 0;
@@ -190,7 +188,7 @@ TEST(an_unread_channel_does_not_stop_another)
     while (got < 3145728 && (n = hawser_recv_data(h.app, 1, data, sizeof data, 10000)) > 0)
         got += n;
     CHECK("the video is all there", got == 3145728);
-    stage_disconnect(&stage, h);
+    stage_disconnect(h);
 }
 
 /* ---- Many at once --------------------------------------------------------------------------- */
@@ -281,7 +279,7 @@ TEST(closing_while_many_threads_use_it)
                 closed += f[i].code == HAWSER_ERR_OK;
         }
         CHECK("one has closed it", closed == 1);
-        stage_disconnect(&stage, h);
+        stage_disconnect(h);
     }
 }
 
@@ -304,8 +302,8 @@ static void on_state(void *ctx, int handle, int code)
 
 TEST(the_state_callback_tells_once)
 {
-    struct pair_of_handles h = stage_connect(&stage);
-    struct pair_of_handles quiet = stage_connect(&stage);
+    struct pair_of_handles h = stage_connect();
+    struct pair_of_handles quiet = stage_connect();
 
     CHECK("set", hawser_set_state_callback(on_state, NULL) == 0);
     CHECK("our own closing is not told", hawser_disconnect(quiet.app) == 0);
@@ -317,34 +315,13 @@ TEST(the_state_callback_tells_once)
     pthread_mutex_unlock(&told.lock);
     CHECK("the handle says the same",
           hawser_active_check(h.app) == HAWSER_ERR_CLOSED_BY_APPLICATION);
-    stage_disconnect(&stage, h);
+    stage_disconnect(h);
     CHECK("unset", hawser_set_state_callback(NULL, NULL) == 0);
     CHECK("once", told.calls == 1);
 }
 
-static int open_stage(void **state)
-{
-    (void)state;
-    return stage_open(&stage, DEVICE_PROGRAM) ? 0 : -1;
-}
-
-static int close_stage(void **state)
-{
-    (void)state;
-    stage_close(&stage);
-    return 0;
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST_ROW(eight_channels_at_once),
-        TEST_ROW(two_senders_and_two_receivers_on_one_channel),
-        TEST_ROW(an_unread_channel_does_not_stop_another),
-        TEST_ROW(sixty_four_connects_at_once),
-        TEST_ROW(closing_while_many_threads_use_it),
-        TEST_ROW(the_state_callback_tells_once),
-    };
-
-    return cmocka_run_group_tests(tests, open_stage, close_stage);
-}
+TESTS_BETWEEN(stage_open, stage_close, TEST_ROW(eight_channels_at_once),
+              TEST_ROW(two_senders_and_two_receivers_on_one_channel),
+              TEST_ROW(an_unread_channel_does_not_stop_another),
+              TEST_ROW(sixty_four_connects_at_once), TEST_ROW(closing_while_many_threads_use_it),
+              TEST_ROW(the_state_callback_tells_once))

@@ -10,10 +10,9 @@
 #include "sdk/devices.h"
 #include "sdk/internal.h"
 #include "tests/check.h"
-#include "tests/sdk/support/stage.h"
+#include "tests/sdk/support/here.h"
+#include "tests/sdk/support/peer.h"
 
-static struct broker broker;
-static char home[64];
 static struct mosquitto *spy;
 static char device_id[HAWSER_ID_MAX];
 static int device;
@@ -59,7 +58,7 @@ static bool spy_start(void)
     spy = mosquitto_new("spy", true, NULL);
     mosquitto_message_callback_set(spy, on_message);
     mosquitto_subscribe_callback_set(spy, on_subscribed);
-    if (!spy || mosquitto_connect(spy, "127.0.0.1", broker.port, 60) ||
+    if (!spy || mosquitto_connect(spy, "127.0.0.1", here.broker.port, 60) ||
         mosquitto_subscribe(spy, NULL, "hawser/v1/#", 1))
         return false;
     SPY_UNTIL(seen.is_subscribed);
@@ -107,34 +106,23 @@ static struct look look(void)
     return l;
 }
 
-struct pair_here {
-    int app, device;
-};
-
-static struct pair_here connect_here(void)
+static struct pair_of_handles connect_here(void)
 {
-    struct pair_here h;
+    struct pair_of_handles h;
 
     memset(&seen.offer, 0, sizeof seen.offer);
     seen.to_device = seen.to_app = 0;
-    h.app = dial(device_id, 10000);
-    h.device = h.app < 0 ? -1 : hawser_device_listen(device, 10000);
+    h = here_connect(device_id, device);
     CHECK("connected", h.app >= 0 && h.device >= 0);
     SPY_UNTIL(seen.to_device > 0);
     return h;
-}
-
-static void disconnect_here(struct pair_here h)
-{
-    (void)hawser_disconnect(h.app);
-    (void)hawser_disconnect(h.device);
 }
 
 /* ---- Replays -------------------------------------------------------------------------------- */
 
 TEST(a_replayed_offer_costs_one_look_up)
 {
-    struct pair_here h = connect_here();
+    struct pair_of_handles h = connect_here();
     struct look before = look(), after = before;
 
     for (int i = 0; i < 5; i++)
@@ -146,7 +134,7 @@ TEST(a_replayed_offer_costs_one_look_up)
     CHECK("none was answered", after.offers.admitted == before.offers.admitted &&
                                    after.offers.refused == before.offers.refused);
     CHECK("the session does not care", hawser_active_check(h.app) == 0);
-    disconnect_here(h);
+    here_disconnect(h);
 }
 
 static uint8_t last_sid[ENVELOPE_SID_BYTES];
@@ -198,7 +186,7 @@ static struct look forge(struct identity *by, enum envelope_type type)
 
 TEST(a_session_is_answered_once)
 {
-    struct pair_here h = connect_here();
+    struct pair_of_handles h = connect_here();
     struct look before = look(), after;
 
     note_sid(h.app);
@@ -207,12 +195,12 @@ TEST(a_session_is_answered_once)
     CHECK("not answered", after.offers.admitted == before.offers.admitted &&
                               after.offers.refused == before.offers.refused);
     CHECK("the session does not care", hawser_active_check(h.app) == 0);
-    disconnect_here(h);
+    here_disconnect(h);
 }
 
 TEST(only_the_peer_may_say_goodbye)
 {
-    struct pair_here h = connect_here();
+    struct pair_of_handles h = connect_here();
     int intruder = hawser_device_open("intruder");
     struct device *d = NULL;
 
@@ -226,7 +214,7 @@ TEST(only_the_peer_may_say_goodbye)
     (void)forge(lib.app, ENVELOPE_BYE);
     CHECK("the peer's", hawser_active_check(h.device) == HAWSER_ERR_TERMINATED);
     CHECK("gone", hawser_device_close(intruder) == 0);
-    disconnect_here(h);
+    here_disconnect(h);
 }
 
 #define DESCRIPTION(candidates)                                                           \
@@ -258,7 +246,7 @@ TEST(nonsense_from_a_friend_changes_nothing)
         { ENVELOPE_PAIR, "{\"proof\":[\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"]}" },
         { ENVELOPE_PAIRED, "{\"grant\":{}}" },
     };
-    struct pair_here h = connect_here();
+    struct pair_of_handles h = connect_here();
 
     note_sid(h.app);
     for (size_t i = 0; i < 2 * COUNT(rows); i++) {
@@ -272,9 +260,9 @@ TEST(nonsense_from_a_friend_changes_nothing)
         CHECK(rows[i / 2].body, hawser_active_check(h.app) == 0);
         CHECK(rows[i / 2].body, hawser_active_check(h.device) == 0);
     }
-    disconnect_here(h);
+    here_disconnect(h);
     h = connect_here();
-    disconnect_here(h);
+    here_disconnect(h);
 }
 
 TEST(garbage_is_counted)
@@ -291,7 +279,7 @@ TEST(garbage_is_counted)
 TEST(a_flood_does_not_stop_the_device)
 {
     struct look before = look(), after = before;
-    struct pair_here h;
+    struct pair_of_handles h;
 
     for (int i = 0; i < 1000; i++) {
         char text[32];
@@ -302,40 +290,38 @@ TEST(a_flood_does_not_stop_the_device)
     SPY_UNTIL((after = look()).messages.flooded > before.messages.flooded);
     CHECK("dropped unread", after.messages.flooded > before.messages.flooded);
     h = connect_here(); /* the offer may be dropped too, but is sent again */
-    disconnect_here(h);
+    here_disconnect(h);
 }
 
 /* ---- A broker that dies --------------------------------------------------------------------- */
 
 TEST(sessions_outlive_the_broker)
 {
-    struct pair_here h = connect_here();
+    struct pair_of_handles h = connect_here();
     char byte;
 
-    process_freeze(broker.pid);
+    process_freeze(here.broker.pid);
     CHECK("a byte", hawser_send_data(h.app, 0, "x", 1, 1000) == 1);
     CHECK("arrives", hawser_recv_data(h.device, 0, &byte, 1, 10000) == 1);
     CHECK("closed by reason", hawser_close(h.device, 9) == 0);
     CHECK("which arrives too",
           hawser_recv_data(h.app, 0, &byte, 1, 10000) == HAWSER_ERR_CLOSED_BY_APPLICATION);
-    process_thaw(broker.pid);
-    disconnect_here(h);
+    process_thaw(here.broker.pid);
+    here_disconnect(h);
 }
 
 /* ---- False certificates --------------------------------------------------------------------- */
 
 TEST(a_tampered_fingerprint_fails)
 {
-    char directory[64], invite[HAWSER_INVITE_MAX], id[HAWSER_ID_MAX];
+    char directory[64], id[HAWSER_ID_MAX];
     struct peer p;
 
     setenv("TAMPER", "1", 1);
     CHECK("a device that lies",
-          directory_make(directory) && peer_start(&p, DEVICE_PROGRAM, directory, broker.url));
+          directory_make(directory) && peer_start(&p, directory, here.broker.url));
     unsetenv("TAMPER");
-    peer_tell(&p, "invite");
-    (void)snprintf(invite, sizeof invite, "%s", peer_answer(&p));
-    CHECK("pairs", hawser_pair(invite, 10000, id) == 0);
+    CHECK("pairs", hawser_pair(peer_invite(&p), 10000, id) == 0);
     CHECK("does not connect", dial(id, 10000) == HAWSER_ERR_UNAUTHORISED);
     peer_stop(&p);
     directory_remove(directory);
@@ -372,47 +358,25 @@ TEST(invites)
 
 /* ---- Set-up --------------------------------------------------------------------------------- */
 
-static int start(void **state)
+/* Here the goodbyes have the usual time. */
+static int open_here(void **state)
 {
-    char invite[HAWSER_INVITE_MAX], id[HAWSER_ID_MAX];
-
-    (void)state;
     unsetenv("MOSQUITTO_PLUGIN");
-    if (!directory_make(home) || !broker_start(&broker) || hawser_set_option("home", home) ||
-        hawser_set_option("broker", broker.url) || hawser_set_option("bind", "127.0.0.1") ||
-        hawser_init(USER))
+    if (here_open(state) || hawser_set_option("flush_ms", NULL) || hawser_init(USER))
         return -1;
-    device = hawser_device_open("device");
-    if (device < 0 || hawser_device_id(device, device_id) ||
-        hawser_device_wait_online(device, 10000) != 1 || hawser_device_invite(device, 0, invite) ||
-        hawser_pair(invite, 10000, id))
-        return -1;
-    return spy_start() ? 0 : -1;
+    device = here_open_paired_device(device_id);
+    return device >= 0 && spy_start() ? 0 : -1;
 }
 
-static int stop(void **state)
+static int close_here(void **state)
 {
-    (void)state;
     mosquitto_destroy(spy);
-    (void)hawser_deinit();
-    broker_stop(&broker);
-    directory_remove(home);
-    return 0;
+    return here_close(state);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        TEST_ROW(a_replayed_offer_costs_one_look_up),
-        TEST_ROW(a_session_is_answered_once),
-        TEST_ROW(only_the_peer_may_say_goodbye),
-        TEST_ROW(a_tampered_fingerprint_fails),
-        TEST_ROW(invites), /* before those that use up the device's patience with strangers */
-        TEST_ROW(garbage_is_counted),
-        TEST_ROW(nonsense_from_a_friend_changes_nothing),
-        TEST_ROW(sessions_outlive_the_broker),
-        TEST_ROW(a_flood_does_not_stop_the_device),
-    };
-
-    return cmocka_run_group_tests(tests, start, stop);
-}
+TESTS_BETWEEN(open_here, close_here, TEST_ROW(a_replayed_offer_costs_one_look_up),
+              TEST_ROW(a_session_is_answered_once), TEST_ROW(only_the_peer_may_say_goodbye),
+              TEST_ROW(a_tampered_fingerprint_fails),
+              TEST_ROW(invites), /* before those that use up the device's patience with strangers */
+              TEST_ROW(garbage_is_counted), TEST_ROW(nonsense_from_a_friend_changes_nothing),
+              TEST_ROW(sessions_outlive_the_broker), TEST_ROW(a_flood_does_not_stop_the_device))

@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "hawser/hawser.h"
+
 enum { START_MS = 10000, LINE_MAX_BYTES = 4096 };
 
 bool directory_make(char out[64])
@@ -144,4 +146,10 @@ void broker_stop(struct broker *b)
     close(b->log);
     directory_remove(b->directory);
     b->pid = 0;
+}
+
+bool broker_use(const struct broker *b, const char *home)
+{
+    return !hawser_set_option("home", home) && !hawser_set_option("broker", b->url) &&
+           !hawser_set_option("bind", "127.0.0.1");
 }

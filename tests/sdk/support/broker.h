@@ -17,6 +17,9 @@ struct broker {
 bool broker_start(struct broker *b);
 void broker_stop(struct broker *b);
 
+/* Sets the library's options: this broker, this home, and loopback only. */
+bool broker_use(const struct broker *b, const char *home);
+
 /* A process stopped in its tracks: sockets open, nothing answered. And its continuation. */
 void process_freeze(pid_t pid);
 void process_thaw(pid_t pid);

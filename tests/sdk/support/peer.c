@@ -2,18 +2,16 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { ANSWER_MS = 40000 };
 
-bool peer_start(struct peer *p, const char *program, const char *home, const char *broker)
+bool peer_start(struct peer *p, const char *home, const char *broker)
 {
     int to[2], from[2];
     const char *answer;
@@ -25,7 +23,7 @@ bool peer_start(struct peer *p, const char *program, const char *home, const cha
     if (p->pid == 0) {
         (void)dup2(to[0], STDIN_FILENO);
         (void)dup2(from[1], STDOUT_FILENO);
-        execl(program, program, home, broker, (char *)NULL);
+        execl(DEVICE_PROGRAM, DEVICE_PROGRAM, home, broker, (char *)NULL);
         _exit(127);
     }
     close(to[0]);
@@ -96,64 +94,8 @@ long peer_ask(struct peer *p, const char *format, ...)
     return end == answer ? INT32_MIN : number;
 }
 
-/* ---- connect ---- */
-
-static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    unsigned callbacks;
-    bool is_done;
-    int result;
-} last = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
-
-static void on_connect(void *ctx, const char *trace_id, int result)
+const char *peer_invite(struct peer *p)
 {
-    (void)ctx;
-    (void)trace_id;
-    pthread_mutex_lock(&last.lock);
-    last.callbacks++;
-    last.is_done = true;
-    last.result = result;
-    pthread_cond_broadcast(&last.changed);
-    pthread_mutex_unlock(&last.lock);
-}
-
-int dial_begin(const char *id, int timeout_ms, char trace[HAWSER_TRACE_ID_MAX])
-{
-    pthread_mutex_lock(&last.lock);
-    last.is_done = false;
-    pthread_mutex_unlock(&last.lock);
-    return hawser_connect(id, HAWSER_LAN_AUTO, timeout_ms, on_connect, NULL, trace);
-}
-
-int dial_result(void)
-{
-    struct timespec until;
-    int result;
-
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += ANSWER_MS / 1000;
-    pthread_mutex_lock(&last.lock);
-    while (!last.is_done && pthread_cond_timedwait(&last.changed, &last.lock, &until) == 0)
-        ;
-    result = last.is_done ? last.result : INT32_MIN;
-    pthread_mutex_unlock(&last.lock);
-    return result;
-}
-
-int dial(const char *id, int timeout_ms)
-{
-    int code = dial_begin(id, timeout_ms, NULL);
-
-    return code ? code : dial_result();
-}
-
-unsigned dial_callbacks(void)
-{
-    unsigned count;
-
-    pthread_mutex_lock(&last.lock);
-    count = last.callbacks;
-    pthread_mutex_unlock(&last.lock);
-    return count;
+    peer_tell(p, "invite");
+    return peer_answer(p);
 }

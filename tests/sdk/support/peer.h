@@ -1,4 +1,4 @@
-/* peer.h: the device in a process of its own, led by lines, and the app's calls made to wait. */
+/* peer.h: the device in a process of its own, led by lines. */
 #ifndef HAWSER_TESTS_SDK_PEER_H
 #define HAWSER_TESTS_SDK_PEER_H
 
@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#include "hawser/device.h"
+#include "hawser/hawser.h"
 
 struct peer {
     pid_t pid;
@@ -16,7 +16,7 @@ struct peer {
 };
 
 /* Starts the program and opens its device. */
-bool peer_start(struct peer *p, const char *program, const char *home, const char *broker);
+bool peer_start(struct peer *p, const char *home, const char *broker);
 void peer_stop(struct peer *p);
 
 /* Sends a command and returns the number it answers; INT32_MIN if there is none in time. */
@@ -26,14 +26,7 @@ long peer_ask(struct peer *p, const char *format, ...) __attribute__((format(pri
 void peer_tell(struct peer *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const char *peer_answer(struct peer *p);
 
-/* hawser_connect() and its callback's result. */
-int dial(const char *id, int timeout_ms);
-
-/* The same in two halves. One at a time. */
-int dial_begin(const char *id, int timeout_ms, char trace[HAWSER_TRACE_ID_MAX]);
-int dial_result(void);
-
-/* How many callbacks have come, and how many must have after `count` more calls. */
-unsigned dial_callbacks(void);
+/* The line of an invite that it has made; until the next answer. */
+const char *peer_invite(struct peer *p);
 
 #endif

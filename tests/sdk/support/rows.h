@@ -11,15 +11,17 @@ struct row {
     int (*provoke)(void);
 };
 
+static inline void check_code(const char *claim, int code, int expected)
+{
+    if (code != expected)
+        print_error("%s: %d, not %d\n", claim, code, expected);
+    CHECK(claim, code == expected);
+}
+
 static void run_rows(const struct row *rows, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        int code = rows[i].provoke();
-
-        if (code != rows[i].code)
-            print_error("%s: %d, not %d\n", rows[i].claim, code, rows[i].code);
-        CHECK(rows[i].claim, code == rows[i].code);
-    }
+    for (size_t i = 0; i < count; i++)
+        check_code(rows[i].claim, rows[i].provoke(), rows[i].code);
 }
 
 #endif

@@ -1,0 +1,33 @@
+/* app.h: this process as the app: its connects made to wait, its sessions looked at. */
+#ifndef HAWSER_TESTS_SDK_APP_H
+#define HAWSER_TESTS_SDK_APP_H
+
+#include <stdbool.h>
+
+#include "hawser/device.h"
+
+#define USER   "app"
+#define NOBODY "hw1kzb7iqx6jjneokkdayoocmjtcu5q" /* a well-formed ID that we know nothing of */
+
+/* hawser_connect() and its callback's result. */
+int dial(const char *id, int timeout_ms);
+
+/* The same in two halves. One at a time. */
+int dial_begin(const char *id, int timeout_ms, char trace[HAWSER_TRACE_ID_MAX]);
+int dial_result(void);
+
+/* How many callbacks have come. */
+unsigned dial_callbacks(void);
+
+/* The two ends of a session. */
+struct pair_of_handles {
+    int app, device; /* < 0: why not */
+};
+
+/* What a call gets that receives on channel 0 until the session has ended. */
+int session_wait_end(int handle);
+
+/* Returns when a call waits in hawser_recv_data() of this process. False: none does in 10 s. */
+bool session_wait_receiving(int handle, unsigned channel);
+
+#endif
