@@ -171,12 +171,18 @@ static void open_on_loop(void *ctx)
     o->err = mqtt_open(&o->id->signaling, lib.loop, &cfg, &handler);
 }
 
+static void warn_of_no_broker(void)
+{
+    log_line(HAWSER_LOG_WARNING, NULL, "no broker is configured: nothing can be reached");
+}
+
 int identity_open_broker(struct identity *id)
 {
     struct opening o = { .id = id };
 
     if (!*lib.options.broker) {
-        log_line(HAWSER_LOG_WARNING, NULL, "no broker is configured: nothing can be reached");
+        if (id->device) /* an app may be about to learn it from a device's invite */
+            warn_of_no_broker();
         return ERR_OK;
     }
     io_loop_run(lib.loop, open_on_loop, &o);
@@ -266,8 +272,10 @@ int identity_send(struct identity *id, const char *to, const char *text, uint64_
 {
     int err = ERR_LIMIT;
 
-    if (!id->signaling)
+    if (!id->signaling) {
+        warn_of_no_broker();
         return ERR_WRONG_STATE;
+    }
     if (!id->waiting_first) /* else it would overtake */
         err = send_now(id, to, text, request);
     if (err == ERR_LIMIT)

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "apps/common/clock.h"
 #include "apps/common/qr.h"
@@ -90,13 +91,14 @@ static void part(struct host *h, bool all)
 static int invite(const struct host *h)
 {
     char line[HAWSER_INVITE_MAX];
+    bool shows_qr = !say_is_json() && isatty(STDOUT_FILENO);
     int error = hawser_device_invite(h->device, INVITE_S, line);
 
     if (error)
         return error;
-    say("\nPair an app within %d minutes: scan this, or run\n\n    hawser pair '%s'\n",
-        INVITE_S / 60, line);
-    if (!say_is_json())
+    say("\nPair an app within %d minutes: %srun\n\n    hawser pair '%s'\n", INVITE_S / 60,
+        shows_qr ? "scan this, or " : "", line);
+    if (shows_qr)
         qr_print(stdout, line);
     say_json(json_pack("{ss}", "invite", line));
     return 0;
