@@ -375,13 +375,19 @@ TEST(eight_streams_are_echoed)
     }
 }
 
+/* The two are connected and have exchanged something. */
+static void meet(struct bench *b, uint64_t seed, int who)
+{
+    CHECK("made", bench_init(b, seed, &good, who));
+    CHECK("up", run_until(b, &b->is_up, 10 * SECOND));
+    CHECK("used", echo_all(b, 1000, 60 * SECOND));
+}
+
 TEST(they_shut_down)
 {
     struct bench b;
 
-    CHECK("made", bench_init(&b, 21, &good, WE_CONNECT));
-    CHECK("up", run_until(&b, &b.is_up, 10 * SECOND));
-    CHECK("used", echo_all(&b, 1000, 60 * SECOND));
+    meet(&b, 21, WE_CONNECT);
     usrsctp_shutdown(b.theirs, SHUT_WR);
     CHECK("closed", run_until(&b, &b.is_closed, 10 * SECOND));
     CHECK("cleanly", b.closed.reason == SCTP_REASON_SHUTDOWN);
@@ -393,9 +399,7 @@ TEST(they_abort)
     struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
     struct bench b;
 
-    CHECK("made", bench_init(&b, 22, &good, THEY_CONNECT));
-    CHECK("up", run_until(&b, &b.is_up, 10 * SECOND));
-    CHECK("used", echo_all(&b, 1000, 60 * SECOND));
+    meet(&b, 22, THEY_CONNECT);
     usrsctp_setsockopt(b.theirs, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     usrsctp_close(b.theirs);
     b.theirs = NULL;
@@ -408,9 +412,7 @@ TEST(we_abort)
 {
     struct bench b;
 
-    CHECK("made", bench_init(&b, 23, &good, WE_CONNECT));
-    CHECK("up", run_until(&b, &b.is_up, 10 * SECOND));
-    CHECK("used", echo_all(&b, 1000, 60 * SECOND));
+    meet(&b, 23, WE_CONNECT);
     sctp_abort(b.ours, now, "enough");
     CHECK("they saw it", run_until(&b, &b.is_their_end, SECOND));
     CHECK("ours closed", b.is_closed && b.closed.reason == SCTP_REASON_LOCAL_ABORT);
@@ -436,9 +438,7 @@ TEST(streams_are_reset_both_ways)
 {
     struct bench b;
 
-    CHECK("made", bench_init(&b, 24, &good, WE_CONNECT));
-    CHECK("up", run_until(&b, &b.is_up, 10 * SECOND));
-    CHECK("used", echo_all(&b, 1000, 60 * SECOND));
+    meet(&b, 24, WE_CONNECT);
     reset_theirs(&b, 3);
     CHECK("told", run_until(&b, &b.is_reset, 10 * SECOND));
     CHECK("ours", sctp_reset_stream(b.ours, now, 3) == ERR_OK);

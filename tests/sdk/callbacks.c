@@ -206,10 +206,10 @@ static int open_here(void **state)
 {
     (void)cond_init(&seen.changed);
     if (here_open(state) || hawser_set_option("flush_ms", NULL) ||
-        hawser_set_option("sessions_max", "6") || hawser_init(USER) || hawser_keygen(USER, user_id))
+        hawser_set_option("sessions_max", "6"))
         return -1;
     device = here_open_paired_device(device_id);
-    return device >= 0 ? 0 : -1;
+    return device >= 0 && hawser_keygen(USER, user_id) == 0 ? 0 : -1;
 }
 
 TESTS_BETWEEN(open_here, here_close, TEST_ROW(the_application_is_asked),

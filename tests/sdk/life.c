@@ -27,7 +27,6 @@ TEST(init_and_deinit_for_ever)
         struct pair_of_handles h;
         int device;
 
-        CHECK("init", hawser_init(USER) == 0);
         device = here_open_device(id);
         CHECK("a device", device >= 0);
         if (i == 0)
@@ -68,7 +67,6 @@ TEST(deinit_ends_every_blocked_call)
     int device, listening, receiving;
     pthread_t listener, receiver;
 
-    CHECK("init", hawser_init(USER) == 0);
     listening = device = here_open_device(id);
     CHECK("a device", device >= 0);
     receiving = dial(id, 10000);
@@ -89,7 +87,6 @@ TEST(another_user_takes_over)
     char id[HAWSER_ID_MAX];
     int device, handle;
 
-    CHECK("init", hawser_init(USER) == 0);
     device = here_open_device(id);
     CHECK("a device", device >= 0);
     handle = dial(id, 10000);
@@ -150,7 +147,6 @@ TEST(a_callback_may_not_end_it_all)
     char id[HAWSER_ID_MAX];
     int device;
 
-    CHECK("init", hawser_init(USER) == 0);
     device = here_open_device(id);
     CHECK("a device", device >= 0);
     CHECK("begins", hawser_connect(NOBODY, 0, 0, call_from_callback, &device, NULL) == 0);

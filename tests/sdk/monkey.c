@@ -197,7 +197,6 @@ TEST(any_call_at_any_time)
 
     for (size_t i = 0; i < KEPT; i++)
         atomic_store(&handles[i], -1);
-    CHECK("init", hawser_init(USER) == 0);
     atomic_store(&device, here_open_paired_device(id));
     CHECK("a device", atomic_load(&device) >= 0);
     CHECK("asks", hawser_device_set_accept(atomic_load(&device), on_request, NULL) == 0);

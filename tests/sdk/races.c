@@ -71,7 +71,6 @@ TEST(an_offer_to_a_device_that_is_closing)
     struct device *d;
     pthread_t closer;
 
-    CHECK("init", hawser_init(USER) == 0);
     closing = device = here_open_paired_device(id);
     CHECK("a device", device >= 0);
     gate.is_asked = gate.may_go = false;
@@ -95,7 +94,6 @@ TEST(a_device_that_closes_while_its_application_is_asked)
     char id[HAWSER_ID_MAX];
     int device, code;
 
-    CHECK("init", hawser_init(USER) == 0);
     device = here_open_paired_device(id);
     CHECK("a device", device >= 0);
     gate.is_asked = gate.may_go = false;
@@ -140,7 +138,6 @@ TEST(a_user_who_logs_out_in_the_middle_of_a_connect)
     char id[HAWSER_ID_MAX];
     int device;
 
-    CHECK("init", hawser_init(USER) == 0);
     device = here_open_paired_device(id);
     CHECK("a device", device >= 0);
     logs_out = true;
@@ -198,7 +195,6 @@ TEST(each_connect_is_answered_once_whoever_logs_out_meanwhile)
     pthread_t thread[DIALLERS];
     int device;
 
-    CHECK("init", hawser_init(USER) == 0);
     device = here_open_paired_device(calls.id);
     CHECK("a device", device >= 0);
     for (int i = 0; i < DIALLERS; i++)

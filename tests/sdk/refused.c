@@ -49,7 +49,6 @@ TEST(nobody_hammers_a_broker_that_refuses)
     char id[HAWSER_ID_MAX], invite[HAWSER_INVITE_MAX], got[HAWSER_ID_MAX];
     int device;
 
-    CHECK("init", hawser_init(USER) == 0);
     device = here_open_device(id);
     CHECK("an invite", device >= 0 && hawser_device_invite(device, 0, invite) == 0);
     set_refusing(true);
@@ -69,7 +68,6 @@ TEST(pairing_with_a_device_that_is_away)
     char id[HAWSER_ID_MAX], invite[HAWSER_INVITE_MAX], got[HAWSER_ID_MAX];
     int device;
 
-    CHECK("init", hawser_init(USER) == 0);
     device = here_open_device(id);
     CHECK("an invite", device >= 0 && hawser_device_invite(device, 0, invite) == 0);
     CHECK("leaves", hawser_device_close(device) == 0);

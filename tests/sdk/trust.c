@@ -362,7 +362,7 @@ TEST(invites)
 static int open_here(void **state)
 {
     unsetenv("MOSQUITTO_PLUGIN");
-    if (here_open(state) || hawser_set_option("flush_ms", NULL) || hawser_init(USER))
+    if (here_open(state) || hawser_set_option("flush_ms", NULL))
         return -1;
     device = here_open_paired_device(device_id);
     return device >= 0 && spy_start() ? 0 : -1;

@@ -4,6 +4,7 @@
 
 #include "core/token/jws.h"
 #include "tests/check.h"
+#include "tests/support/claims.h"
 #include "tests/support/alloc.h"
 #include "tests/support/rng.h"
 
@@ -261,9 +262,7 @@ static json_t *changed_chain(const char *member, const char *json, const char *t
     CHECK("read", !jws_decode_json(&claims, signer,
                                    bytes_of_string(json_string_value(json_array_get(chain, 0))),
                                    "hawser-grant", key_public(people[DEVICE])));
-    json_object_del(claims, member);
-    if (json)
-        json_object_set_new(claims, member, json_loads(json, JSON_DECODE_ANY, NULL));
+    claims_change(claims, member, json);
     CHECK("signed", !jws_encode_json(people[DEVICE], typ, JWS_KEY_KNOWN, claims, &text));
     json_array_set_new(chain, 0, json_string(text));
     json_decref(claims);

@@ -24,7 +24,7 @@ int here_close(void **state)
 
 int here_open_device(char id[HAWSER_ID_MAX])
 {
-    int device = hawser_device_open("device");
+    int device = hawser_init(USER) ? -1 : hawser_device_open("device");
 
     if (device < 0 || hawser_device_id(device, id) || hawser_device_wait_online(device, 10000) != 1)
         return -1;

@@ -15,7 +15,8 @@ extern struct here {
 int here_open(void **state);
 int here_close(void **state);
 
-/* Opens the device "device" and waits until it is online; writes its ID. < 0: it does not work. */
+/* Initialises the library as USER, opens the device "device", waits until it is online and writes
+ * its ID. < 0: something of that does not work. */
 int here_open_device(char id[HAWSER_ID_MAX]);
 
 /* The same, and the app pairs with it. */
