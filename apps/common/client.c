@@ -96,3 +96,17 @@ void client_close(int handle)
     hawser_disconnect(handle);
     hawser_deinit();
 }
+
+int client_run(const struct options *o, const char *id, int (*body)(void *ctx, int handle),
+               void *ctx)
+{
+    int handle, code;
+
+    stop_on_signals();
+    handle = client_open(o, id);
+    if (handle < 0)
+        return EXIT_CODE_FAILED;
+    code = body(ctx, handle);
+    client_close(handle);
+    return code;
+}

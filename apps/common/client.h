@@ -15,4 +15,9 @@ int client_init(const struct options *o);
 int client_open(const struct options *o, const char *id);
 void client_close(int handle);
 
+/* All of it: connects, runs body(ctx, handle), closes. From here on signals ask to stop. The exit
+ * code of body, or EXIT_CODE_FAILED. */
+int client_run(const struct options *o, const char *id, int (*body)(void *ctx, int handle),
+               void *ctx);
+
 #endif

@@ -33,6 +33,19 @@ static int show(int handle)
     return EXIT_CODE_OK;
 }
 
+static int show_and_stay(void *ctx, int handle)
+{
+    const bool *once = ctx;
+    int code = show(handle);
+
+    if (!code && !*once) {
+        int closed = stay(handle);
+
+        code = closed ? say_failure(closed, "the session ended") : EXIT_CODE_OK;
+    }
+    return code;
+}
+
 int command_connect(int argc, char **argv)
 {
     bool once = false;
@@ -49,20 +62,7 @@ int command_connect(int argc, char **argv)
         .operands_least = 1,
         .operands_most = 1,
     };
-    int first = options_parse(&o, &spec, argc, argv), handle, code;
+    int first = options_parse(&o, &spec, argc, argv);
 
-    if (first < 0)
-        return options_exit(first);
-    stop_on_signals();
-    handle = client_open(&o, argv[first]);
-    if (handle < 0)
-        return EXIT_CODE_FAILED;
-    code = show(handle);
-    if (!code && !once) {
-        int closed = stay(handle);
-
-        code = closed ? say_failure(closed, "the session ended") : EXIT_CODE_OK;
-    }
-    client_close(handle);
-    return code;
+    return first < 0 ? options_exit(first) : client_run(&o, argv[first], show_and_stay, &once);
 }

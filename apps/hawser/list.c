@@ -2,7 +2,6 @@
 #include "apps/common/client.h"
 #include "apps/common/progress.h"
 #include "apps/common/say.h"
-#include "apps/common/stop.h"
 #include "apps/hawser/commands.h"
 
 static void print_entry(const json_t *entry)
@@ -19,8 +18,9 @@ static void print_entry(const json_t *entry)
     say("%12s  %s", text, name);
 }
 
-static int list(int handle, const char *path)
+static int list(void *ctx, int handle)
 {
+    const char *path = ctx;
     struct ask ask;
     json_t *reply, *entries;
 
@@ -48,15 +48,10 @@ int command_list(int argc, char **argv)
         .operands_least = 1,
         .operands_most = 2,
     };
-    int first = options_parse(&o, &spec, argc, argv), handle, code;
+    int first = options_parse(&o, &spec, argc, argv);
+    char all[] = "";
 
     if (first < 0)
         return options_exit(first);
-    stop_on_signals();
-    handle = client_open(&o, argv[first]);
-    if (handle < 0)
-        return EXIT_CODE_FAILED;
-    code = list(handle, first + 1 < argc ? argv[first + 1] : "");
-    client_close(handle);
-    return code;
+    return client_run(&o, argv[first], list, first + 1 < argc ? argv[first + 1] : all);
 }

@@ -4,7 +4,6 @@
 #include "apps/common/client.h"
 #include "apps/common/progress.h"
 #include "apps/common/say.h"
-#include "apps/common/stop.h"
 
 static void on_moved(void *ctx, uint64_t at, uint64_t size)
 {
@@ -29,32 +28,38 @@ static void say_result(const struct fetch *f)
     say_json(json_pack("{so}", "file", fetch_json(f)));
 }
 
-int move_file(const struct options *o, const char *id, const char *remote, const char *local,
-              int (*run)(struct fetch *f))
+struct move {
+    struct fetch fetch;
+    int (*run)(struct fetch *f);
+};
+
+static int move(void *ctx, int handle)
 {
+    struct move *m = ctx;
     struct progress progress = { 0 };
     struct ask ask;
     struct flow files;
-    struct fetch f = { .ask = &ask,
-                       .files = &files,
-                       .remote = remote,
-                       .local = local,
-                       .moved = on_moved,
-                       .ctx = &progress };
-    int handle, code;
+    int code;
 
-    stop_on_signals();
-    handle = client_open(o, id);
-    if (handle < 0)
-        return EXIT_CODE_FAILED;
+    m->fetch.ask = &ask;
+    m->fetch.files = &files;
+    m->fetch.moved = on_moved;
+    m->fetch.ctx = &progress;
     ask_init(&ask, handle);
     flow_init(&files, handle, CHANNEL_FILES);
-    code = run(&f);
+    code = m->run(&m->fetch);
     progress_end(&progress);
     if (!code)
-        say_result(&f);
+        say_result(&m->fetch);
     flow_deinit(&files);
     ask_deinit(&ask);
-    client_close(handle);
     return code;
+}
+
+int move_file(const struct options *o, const char *id, const char *remote, const char *local,
+              int (*run)(struct fetch *f))
+{
+    struct move m = { .fetch = { .remote = remote, .local = local }, .run = run };
+
+    return client_run(o, id, move, &m);
 }

@@ -31,8 +31,9 @@ static int ping_once(struct pinger *p, struct ask *ask)
     return EXIT_CODE_OK;
 }
 
-static int ping_all(struct pinger *p, int handle)
+static int ping_all(void *ctx, int handle)
 {
+    struct pinger *p = ctx;
     usec next_at = clock_now();
     struct ask ask;
     int code = EXIT_CODE_OK;
@@ -70,15 +71,7 @@ int command_ping(int argc, char **argv)
         .operands_least = 1,
         .operands_most = 1,
     };
-    int first = options_parse(&o, &spec, argc, argv), handle, code;
+    int first = options_parse(&o, &spec, argc, argv);
 
-    if (first < 0)
-        return options_exit(first);
-    stop_on_signals();
-    handle = client_open(&o, argv[first]);
-    if (handle < 0)
-        return EXIT_CODE_FAILED;
-    code = ping_all(&p, handle);
-    client_close(handle);
-    return code;
+    return first < 0 ? options_exit(first) : client_run(&o, argv[first], ping_all, &p);
 }

@@ -3,7 +3,6 @@
 #include "apps/common/channels.h"
 #include "apps/common/client.h"
 #include "apps/common/say.h"
-#include "apps/common/stop.h"
 #include "apps/hawser/commands.h"
 #include "apps/hawser/pipe.h"
 
@@ -18,12 +17,27 @@ static int conclude(int result)
     return say_failure(result, "receiving");
 }
 
+struct receiver {
+    int64_t channel, bytes; /* bytes 0: to the end */
+};
+
+static int receive(void *ctx, int handle)
+{
+    const struct receiver *r = ctx;
+    atomic_ullong most;
+    uint64_t done = 0;
+
+    atomic_init(&most, r->bytes ? (uint64_t)r->bytes : UINT64_MAX);
+    return conclude(pipe_receive(handle, (int)r->channel, STDOUT_FILENO, &most, &done));
+}
+
 int command_recv(int argc, char **argv)
 {
-    int64_t channel = CHANNEL_PASS_THROUGH, bytes = 0;
+    struct receiver r = { .channel = CHANNEL_PASS_THROUGH };
     const struct option_rule rules[] = {
-        { "channel", 'n', OPTION_NUMBER, &channel, 0, HAWSER_CHANNELS - 1, "N  this channel (4)" },
-        { "bytes", 'b', OPTION_NUMBER, &bytes, 1, INT64_MAX, "N  end after so many" },
+        { "channel", 'n', OPTION_NUMBER, &r.channel, 0, HAWSER_CHANNELS - 1,
+          "N  this channel (4)" },
+        { "bytes", 'b', OPTION_NUMBER, &r.bytes, 1, INT64_MAX, "N  end after so many" },
     };
     struct options o = { 0 };
     const struct options_spec spec = {
@@ -34,18 +48,7 @@ int command_recv(int argc, char **argv)
         .operands_least = 1,
         .operands_most = 1,
     };
-    int first = options_parse(&o, &spec, argc, argv), handle, code;
-    atomic_ullong most;
-    uint64_t done = 0;
+    int first = options_parse(&o, &spec, argc, argv);
 
-    if (first < 0)
-        return options_exit(first);
-    stop_on_signals();
-    handle = client_open(&o, argv[first]);
-    if (handle < 0)
-        return EXIT_CODE_FAILED;
-    atomic_init(&most, bytes ? (uint64_t)bytes : UINT64_MAX);
-    code = conclude(pipe_receive(handle, (int)channel, STDOUT_FILENO, &most, &done));
-    client_close(handle);
-    return code;
+    return first < 0 ? options_exit(first) : client_run(&o, argv[first], receive, &r);
 }

@@ -18,7 +18,8 @@
 enum { PIECE = 65536, SILENCE_MS = 30000, LOOK_MS = 10 };
 
 struct sender {
-    int handle, channel;
+    int handle;
+    int64_t channel;
     bool reply;
     uint64_t sent;
     /* What comes back is taken meanwhile, or neither side would get on; it goes to stdout with
@@ -33,8 +34,9 @@ static void *receive(void *arg)
 {
     struct sender *s = arg;
 
-    s->received_code = pipe_receive(s->handle, s->channel, s->reply ? STDOUT_FILENO : PIPE_NOWHERE,
-                                    &s->expected, &s->received);
+    s->received_code =
+        pipe_receive(s->handle, (int)s->channel, s->reply ? STDOUT_FILENO : PIPE_NOWHERE,
+                     &s->expected, &s->received);
     if (s->received_code == EXIT_CODE_FAILED) /* nobody reads stdout, so there is no use in more */
         stop_ask();
     return NULL;
@@ -49,7 +51,7 @@ static int send_stdin(struct sender *s)
 
     progress_init(&progress, "sent", 0, 0);
     while (!error && !stop_asked() && (got = read(STDIN_FILENO, buf, sizeof buf)) > 0) {
-        error = flow_send(s->handle, s->channel, bytes_of(buf, (size_t)got), SILENCE_MS);
+        error = flow_send(s->handle, (int)s->channel, bytes_of(buf, (size_t)got), SILENCE_MS);
         s->sent += error ? 0 : (uint64_t)got;
         progress_show(&progress, s->sent);
     }
@@ -71,16 +73,18 @@ static int await_arrival(struct sender *s)
     struct hawser_buffer buffer;
     int error;
 
-    while (!(error = hawser_channel_buffer(s->handle, s->channel, &buffer)) && buffer.unsent &&
+    while (!(error = hawser_channel_buffer(s->handle, (int)s->channel, &buffer)) && buffer.unsent &&
            !stop_asked())
         nanosleep(&pause, NULL);
     return error ? say_failure(error, "sending") : EXIT_CODE_OK;
 }
 
-static int run(struct sender *s)
+static int run(void *ctx, int handle)
 {
+    struct sender *s = ctx;
     int code;
 
+    s->handle = handle;
     atomic_init(&s->expected, UINT64_MAX);
     if (pthread_create(&s->thread, NULL, receive, s))
         return say_error("no thread could be started");
@@ -102,10 +106,10 @@ static int run(struct sender *s)
 
 int command_send(int argc, char **argv)
 {
-    int64_t channel = CHANNEL_PASS_THROUGH;
-    struct sender s = { 0 };
+    struct sender s = { .channel = CHANNEL_PASS_THROUGH };
     const struct option_rule rules[] = {
-        { "channel", 'n', OPTION_NUMBER, &channel, 0, HAWSER_CHANNELS - 1, "N  this channel (4)" },
+        { "channel", 'n', OPTION_NUMBER, &s.channel, 0, HAWSER_CHANNELS - 1,
+          "N  this channel (4)" },
         { "reply", 'r', OPTION_FLAG, &s.reply, 0, 0,
           "print as much as was sent of what comes back" },
     };
@@ -118,16 +122,7 @@ int command_send(int argc, char **argv)
         .operands_least = 1,
         .operands_most = 1,
     };
-    int first = options_parse(&o, &spec, argc, argv), code;
+    int first = options_parse(&o, &spec, argc, argv);
 
-    if (first < 0)
-        return options_exit(first);
-    stop_on_signals();
-    s.channel = (int)channel;
-    s.handle = client_open(&o, argv[first]);
-    if (s.handle < 0)
-        return EXIT_CODE_FAILED;
-    code = run(&s);
-    client_close(s.handle);
-    return code;
+    return first < 0 ? options_exit(first) : client_run(&o, argv[first], run, &s);
 }

@@ -5,7 +5,6 @@
 #include "apps/common/client.h"
 #include "apps/common/describe.h"
 #include "apps/common/say.h"
-#include "apps/common/stop.h"
 #include "apps/hawser/commands.h"
 
 static int status_local(const struct options *o)
@@ -50,13 +49,14 @@ static void say_device(const json_t *info)
     say("files    %s", json_is_true(json_object_get(info, "files")) ? "served" : "not served");
 }
 
-static int status_of(int handle)
+static int status_of(void *ctx, int handle)
 {
     struct hawser_session_info session;
     struct ask ask;
     json_t *info;
     char text[200];
 
+    (void)ctx;
     ask_init(&ask, handle);
     info = ask_or_say(&ask, "status", "info", NULL);
     ask_deinit(&ask);
@@ -85,17 +85,11 @@ int command_status(int argc, char **argv)
         .operands_least = 1,
         .operands_most = 1,
     };
-    int first = options_parse(&o, &spec, argc, argv), handle, code;
+    int first = options_parse(&o, &spec, argc, argv);
 
     if (first < 0)
         return options_exit(first);
     if (strcmp(argv[first], "local") == 0)
         return status_local(&o);
-    stop_on_signals();
-    handle = client_open(&o, argv[first]);
-    if (handle < 0)
-        return EXIT_CODE_FAILED;
-    code = status_of(handle);
-    client_close(handle);
-    return code;
+    return client_run(&o, argv[first], status_of, NULL);
 }
