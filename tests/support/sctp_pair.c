@@ -253,6 +253,15 @@ bool pair_run_until_up(struct sctp_pair *p, usec until)
     return p->side[0].ups && p->side[1].ups;
 }
 
+bool pair_connect(struct sctp_pair *p, uint64_t seed, const struct sctp_config *cfg, usec delay_us)
+{
+    if (!pair_init(p, seed, cfg))
+        return false;
+    p->link.delay_us = delay_us;
+    return sctp_connect(p->side[0].sctp, p->now) == ERR_OK &&
+           pair_run_until_up(p, p->now + 10 * SECOND);
+}
+
 bool pair_run_until_closed(struct sctp_pair *p, usec until)
 {
     pair_drain(p);

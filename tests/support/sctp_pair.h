@@ -68,6 +68,9 @@ bool pair_run(struct sctp_pair *p, usec until);
 bool pair_run_until_up(struct sctp_pair *p, usec until);
 bool pair_run_until_closed(struct sctp_pair *p, usec until);
 
+/* Makes both and lets side 0 connect, over a link of this delay. True if both are up in 10 s. */
+bool pair_connect(struct sctp_pair *p, uint64_t seed, const struct sctp_config *cfg, usec delay_us);
+
 /* Moves packets and events at this moment, without letting time pass. */
 void pair_drain(struct sctp_pair *p);
 

@@ -7,11 +7,7 @@ static const struct sctp_config defaults;
 
 static bool up(struct sctp_pair *p, uint64_t seed)
 {
-    if (!pair_init(p, seed, &defaults))
-        return false;
-    p->link.delay_us = 10 * MILLISECOND;
-    sctp_connect(p->side[0].sctp, p->now);
-    return pair_run_until_up(p, p->now + 10 * SECOND);
+    return pair_connect(p, seed, &defaults, 10 * MILLISECOND);
 }
 
 static bool is_closed_by(const struct sctp_pair *p, int side, enum sctp_reason reason)

@@ -11,11 +11,7 @@ static const struct sctp_config defaults;
 
 static bool up(struct sctp_pair *p, uint64_t seed, const struct sctp_config *cfg)
 {
-    if (!pair_init(p, seed, cfg))
-        return false;
-    p->link.delay_us = 5 * MILLISECOND;
-    sctp_connect(p->side[0].sctp, p->now);
-    return pair_run_until_up(p, p->now + 10 * SECOND);
+    return pair_connect(p, seed, cfg, 5 * MILLISECOND);
 }
 
 static int fill(struct sctp_pair *p, uint16_t stream, size_t len)

@@ -13,13 +13,10 @@ static const struct sctp_config defaults = { .streams_max = 16 };
 /* Side 1 is the victim; side 0 falls silent and its packets are made by hand. */
 static bool up(struct sctp_pair *p, uint64_t seed)
 {
-    if (!pair_init(p, seed, &defaults))
-        return false;
-    sctp_connect(p->side[0].sctp, p->now);
-    if (!pair_run_until_up(p, p->now + 10 * SECOND))
-        return false;
+    bool is_up = pair_connect(p, seed, &defaults, MILLISECOND);
+
     p->is_cut = true;
-    return true;
+    return is_up;
 }
 
 /* The n-th TSN that side 0 would use, n from 1. */

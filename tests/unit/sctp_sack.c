@@ -8,13 +8,10 @@ static const struct sctp_config defaults = { .streams_max = 16 };
 /* Side 1 sends; side 0 falls silent and its SACKs are made by hand. */
 static bool up(struct sctp_pair *p, uint64_t seed)
 {
-    if (!pair_init(p, seed, &defaults))
-        return false;
-    sctp_connect(p->side[0].sctp, p->now);
-    if (!pair_run_until_up(p, p->now + 10 * SECOND))
-        return false;
+    bool is_up = pair_connect(p, seed, &defaults, MILLISECOND);
+
     p->is_cut = true;
-    return true;
+    return is_up;
 }
 
 /* Side 1 has three chunks in flight: TSNs 1 to 3. */

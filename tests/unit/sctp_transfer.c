@@ -5,12 +5,6 @@
 
 static const struct sctp_config defaults;
 
-static bool connect_pair(struct sctp_pair *p, uint64_t seed, const struct sctp_config *cfg)
-{
-    return pair_init(p, seed, cfg) && sctp_connect(p->side[0].sctp, p->now) == ERR_OK &&
-           pair_run_until_up(p, p->now + 60 * SECOND);
-}
-
 TEST(one_side_connects_in_one_and_a_half_round_trips)
 {
     struct sctp_pair p;
@@ -28,7 +22,7 @@ TEST(small_messages_arrive)
 {
     struct sctp_pair p;
 
-    CHECK("up", connect_pair(&p, 2, &defaults));
+    CHECK("up", pair_connect(&p, 2, &defaults, MILLISECOND));
     CHECK("taken", pair_send(&p, 0, 3, 53, bytes_of("hello", 5)) == ERR_OK);
     CHECK("taken", pair_send(&p, 1, 3, 51, bytes_of("hello yourself", 14)) == ERR_OK);
     pair_run(&p, p.now + SECOND);
@@ -71,7 +65,7 @@ TEST(everything_arrives_once_and_in_order)
             struct sctp_pair p;
             char claim[64];
 
-            CHECK("up", connect_pair(&p, seed, &defaults));
+            CHECK("up", pair_connect(&p, seed, &defaults, MILLISECOND));
             p.link = rows[i].link;
             snprintf(claim, sizeof claim, "%s, seed %u", rows[i].claim, (unsigned)seed);
             CHECK(claim, pair_transfer(&p, 0, rows[i].streams, rows[i].total, rows[i].message_max,
