@@ -132,8 +132,7 @@ enum verdict ice_gather_input(struct ice *a, uint8_t base, const struct addr *fr
 /* pairs.c */
 struct addr ice_without_scope(const struct addr *a);
 uint8_t ice_find_remote(const struct ice *a, const struct addr *addr);
-uint8_t ice_add_remote_entry(struct ice *a, const struct addr *addr, enum ice_type type,
-                             uint32_t priority);
+uint8_t ice_learn_remote(struct ice *a, const struct addr *addr, uint32_t priority);
 void ice_pair_up(struct ice *a);
 uint8_t ice_find_pair(const struct ice *a, uint8_t base, uint8_t remote);
 uint8_t ice_add_pair(struct ice *a, uint8_t base, uint8_t remote);

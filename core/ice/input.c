@@ -77,7 +77,7 @@ static uint8_t find_or_add_pair(struct ice *a, uint8_t base, const struct addr *
     uint8_t remote = ice_find_remote(a, from), pair = ICE_NONE;
 
     if (remote == ICE_NONE)
-        remote = ice_add_remote_entry(a, from, ICE_PEER_REFLEXIVE, priority);
+        remote = ice_learn_remote(a, from, priority);
     if (remote != ICE_NONE)
         pair = ice_find_pair(a, base, remote);
     if (remote != ICE_NONE && pair == ICE_NONE)
@@ -140,11 +140,11 @@ static enum verdict on_request(struct ice *a, usec now, uint8_t base, const stru
     if (conflict == PEER_YIELDS)
         return queue_answer(a, base, from, m, ROLE_CONFLICT);
     pair = find_or_add_pair(a, base, from, m->priority);
-    if (pair == ICE_NONE)
-        return VERDICT_LIMIT;
     if (conflict == WE_YIELD)
         a->is_controlling = !a->is_controlling; /* pair priorities follow by themselves */
     queue_answer(a, base, from, m, 0);
+    if (pair == ICE_NONE)
+        return VERDICT_LIMIT; /* answered, but we do not ask back (deviations.md, I11) */
     on_pair_asked(a, &a->pairs[pair], m->has & STUN_HAS_USE_CANDIDATE, now);
     return VERDICT_TAKEN;
 }

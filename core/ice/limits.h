@@ -19,6 +19,9 @@
  * them at a victim (RFC 8445 §19.5.1). */
 #define ICE_UNANSWERED_MAX 400
 
+/* Peer-reflexive candidates: whoever sees one authentic check can repeat it from any source. */
+#define ICE_LEARNED_MAX 8
+
 #define ICE_SPARE_PATHS_MAX 3 /* working paths kept alive beside the selected one */
 
 /* Consent checks in a row without an answer before a spare path that does answer is preferred. */

@@ -18,8 +18,8 @@ uint8_t ice_find_remote(const struct ice *a, const struct addr *addr)
     return ICE_NONE;
 }
 
-uint8_t ice_add_remote_entry(struct ice *a, const struct addr *addr, enum ice_type type,
-                             uint32_t priority)
+static uint8_t add_remote(struct ice *a, const struct addr *addr, enum ice_type type,
+                          uint32_t priority)
 {
     if (a->remote_count == ICE_CANDIDATES_MAX)
         return ICE_NONE;
@@ -27,6 +27,51 @@ uint8_t ice_add_remote_entry(struct ice *a, const struct addr *addr, enum ice_ty
                                                        .type = (uint8_t)type,
                                                        .priority = priority };
     return a->remote_count++;
+}
+
+/* Each of its pairs has failed, or gave its slot to a better one. */
+static bool is_spent(const struct ice *a, uint8_t remote)
+{
+    for (uint8_t i = 0; i < a->pair_count; i++)
+        if (a->pairs[i].remote == remote && a->pairs[i].state != ICE_PAIR_FAILED)
+            return false;
+    return true;
+}
+
+static struct ice_pair new_pair(uint8_t base, uint8_t remote, enum ice_pair_state state)
+{
+    return (struct ice_pair){ .base = base,
+                              .remote = remote,
+                              .state = (uint8_t)state,
+                              .local_type = ICE_HOST,
+                              .next_at = USEC_NEVER };
+}
+
+/* A source we had no candidate for. Few are kept; when they are, one that has come to nothing gives
+ * its place, or a peer whose NAT forgets it now and then would be lost after some hours
+ * (deviations.md, I11). */
+uint8_t ice_learn_remote(struct ice *a, const struct addr *addr, uint32_t priority)
+{
+    uint8_t learned = 0, spent = ICE_NONE;
+
+    for (uint8_t i = 0; i < a->remote_count; i++) {
+        if (a->remotes[i].type != ICE_PEER_REFLEXIVE)
+            continue;
+        learned++;
+        if (spent == ICE_NONE && is_spent(a, i))
+            spent = i;
+    }
+    if (learned < ICE_LEARNED_MAX && a->remote_count < ICE_CANDIDATES_MAX)
+        return add_remote(a, addr, ICE_PEER_REFLEXIVE, priority);
+    if (spent == ICE_NONE)
+        return ICE_NONE;
+    a->remotes[spent] = (struct ice_remote){ .addr = ice_without_scope(addr),
+                                             .type = ICE_PEER_REFLEXIVE,
+                                             .priority = priority };
+    for (uint8_t i = 0; i < a->pair_count; i++)
+        if (a->pairs[i].remote == spent)
+            a->pairs[i] = new_pair(a->pairs[i].base, spent, ICE_PAIR_FAILED);
+    return spent;
 }
 
 uint8_t ice_find_pair(const struct ice *a, uint8_t base, uint8_t remote)
@@ -76,11 +121,7 @@ static uint8_t least_slot(const struct ice *a, uint64_t priority)
 
 uint8_t ice_add_pair(struct ice *a, uint8_t base, uint8_t remote)
 {
-    struct ice_pair p = { .base = base,
-                          .remote = remote,
-                          .state = ICE_PAIR_WAITING,
-                          .local_type = ICE_HOST,
-                          .next_at = USEC_NEVER };
+    struct ice_pair p = new_pair(base, remote, ICE_PAIR_WAITING);
     uint8_t slot = a->pair_count;
 
     if (slot == ICE_PAIRS_MAX)
@@ -124,7 +165,7 @@ int ice_add_remote(struct ice *a, usec now, const struct ice_candidate *c)
     if (known != ICE_NONE) { /* learned from a check before it was signalled, RFC 8838 §11.4 */
         a->remotes[known].type = (uint8_t)c->type;
         a->remotes[known].priority = c->priority;
-    } else if (ice_add_remote_entry(a, &c->addr, c->type, c->priority) == ICE_NONE) {
+    } else if (add_remote(a, &c->addr, c->type, c->priority) == ICE_NONE) {
         return ERR_LIMIT;
     }
     ice_pair_up(a);

@@ -199,7 +199,93 @@ TEST(sources_learned_are_bounded)
         while (ice_poll_output(p.ice, &p.out))
             continue;
     }
-    CHECK("as many as candidates", known == ICE_CANDIDATES_MAX);
+    CHECK("eight", known == 8);
+    ice_free(p.ice);
+}
+
+/* What one who has seen a check can do: repeat it from elsewhere. Sources that are answered, and
+ * those that are asked in turn. */
+static void repeat_from_ports(struct peer *p, uint16_t first, uint16_t last, usec now,
+                              size_t *answered, size_t *asked)
+{
+    uint8_t raw[700];
+    struct addr real = p->from;
+    struct stun_msg m;
+
+    *answered = *asked = 0;
+    for (uint16_t port = first; port <= last; port++) {
+        p->from.port = port;
+        ice_input(p->ice, now, &p->host, &p->from, peer_request(p, NO_FLAW, raw));
+        while (ice_poll_output(p->ice, &p->out)) {
+            bool is_ok = stun_decode(&m, out_datagram(&p->out, 0)) == VERDICT_TAKEN;
+
+            *answered += is_ok && m.class == STUN_SUCCESS && p->out.to.port == port;
+            *asked += is_ok && m.class == STUN_REQUEST && p->out.to.port >= first &&
+                      p->out.to.port <= last;
+        }
+    }
+    p->from = real;
+}
+
+TEST(a_check_repeated_from_many_sources_leads_nowhere)
+{
+    struct peer p;
+    struct stun_msg m;
+    uint8_t raw[200];
+    size_t answered, asked;
+    usec now = PEER_NOW;
+
+    peer_init_asked(&p);
+    CHECK("asked", peer_next_check(&p, &m));
+    ice_input(p.ice, now, &p.host, &p.from, peer_answer(&p, &m.id, PEER_PWD, 0, raw));
+    CHECK("connected", p.ice->state == ICE_CONNECTED);
+    repeat_from_ports(&p, 1, 500, now, &answered, &asked);
+    CHECK("each is answered", answered == 500);
+    CHECK("and counted", p.ice->verdicts.count[VERDICT_LIMIT] == 492);
+    peer_run(&p, &now, now + 12 * SECOND, true, NULL, 0);
+    CHECK("eight are candidates", p.ice->remote_count == 9);
+    CHECK("the path that works does so", p.ice->state == ICE_CONNECTED &&
+                                             ice_is_known_path(p.ice, &p.host, &p.from) &&
+                                             p.ice->pairs[p.ice->selected].missed == 0);
+    ice_free(p.ice);
+}
+
+TEST(a_source_that_failed_gives_its_place)
+{
+    struct peer p;
+    size_t answered, asked;
+    usec now = PEER_NOW;
+    struct addr next = peer_addr("192.168.1.2:6000");
+
+    peer_init_asked(&p);
+    peer_run(&p, &now, now + SECOND, true, NULL, 0);
+    repeat_from_ports(&p, 1, 9, now, &answered, &asked);
+    CHECK("eight are asked", asked == 8);
+    repeat_from_ports(&p, next.port, next.port, now, &answered, &asked);
+    CHECK("not the next", answered == 1 && asked == 0);
+    peer_run(&p, &now, now + 20 * SECOND, true, NULL, 0);
+    p.from = next;
+    CHECK("once the eight have failed it is", peer_ask(&p, now));
+    CHECK("and known", ice_is_known_path(p.ice, &p.host, &next) && p.ice->remote_count == 9);
+    ice_free(p.ice);
+}
+
+TEST(a_candidate_learned_and_then_described_counts_no_more)
+{
+    struct peer p;
+    size_t answered, asked;
+
+    peer_init_asked(&p);
+    repeat_from_ports(&p, 1, 8, PEER_NOW, &answered, &asked);
+    for (uint16_t port = 1; port <= 8; port++) {
+        struct ice_candidate c = peer_candidate("192.168.1.2:9", port);
+
+        c.addr.port = port;
+        CHECK("described", ice_add_remote(p.ice, PEER_NOW, &c) == ERR_OK);
+    }
+    CHECK("known already", p.ice->remote_count == 9);
+    repeat_from_ports(&p, 101, 120, PEER_NOW, &answered, &asked);
+    CHECK("room for eight again", p.ice->remote_count == 17);
     ice_free(p.ice);
 }
 
@@ -244,4 +330,7 @@ TESTS(TEST_ROW(remote_candidates_by_address), TEST_ROW(link_local_goes_with_the_
       TEST_ROW(local_sockets_by_address), TEST_ROW(checks_to_the_unanswering_are_bounded_and_paced),
       TEST_ROW(credentials_by_length_and_alphabet), TEST_ROW(credentials_of_257_are_refused),
       TEST_ROW(answers_waiting_are_bounded), TEST_ROW(sources_learned_are_bounded),
+      TEST_ROW(a_check_repeated_from_many_sources_leads_nowhere),
+      TEST_ROW(a_source_that_failed_gives_its_place),
+      TEST_ROW(a_candidate_learned_and_then_described_counts_no_more),
       TEST_ROW(a_new_agent_survives_every_failing_allocation), TEST_ROW(datagrams_need_no_memory))
