@@ -4,7 +4,6 @@
  *
  * The environment names a broker (BENCH_BROKER), a STUN server (BENCH_STUN) and an empty directory
  * (BENCH_DIR); tests/bench/run makes all three. */
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -227,24 +226,6 @@ static int bulk(double seconds)
 
 /* ---- connect and idle: the device only answers ---- */
 
-struct memory {
-    double heap_kib, rss_kib;
-};
-
-static struct memory memory_now(void)
-{
-    struct mallinfo2 m = mallinfo2();
-    long pages = 0, resident = 0;
-    FILE *statm = fopen("/proc/self/statm", "r");
-
-    if (!statm || fscanf(statm, "%ld %ld", &pages, &resident) != 2)
-        resident = 0;
-    if (statm)
-        fclose(statm);
-    return (struct memory){ (double)(m.uordblks + m.hblkhd) / 1024,
-                            (double)resident * (double)sysconf(_SC_PAGESIZE) / 1024 };
-}
-
 static int answer(int ready)
 {
     int device = open_device();
@@ -312,13 +293,13 @@ static int measure_connects(const char *id, int count)
 static int measure_idle(const char *id, int count)
 {
     int first = connect_to(id); /* what only the first session costs is not counted */
-    struct memory before, after;
+    struct pair_memory before, after;
 
     if (first < 0) {
         fail("connect", first);
         return 1;
     }
-    before = memory_now();
+    before = pair_memory_now();
     for (int i = 0; i < count; i++) {
         int handle = connect_to(id);
 
@@ -327,7 +308,7 @@ static int measure_idle(const char *id, int count)
             return 1;
         }
     }
-    after = memory_now();
+    after = pair_memory_now();
     printf("{\"name\":\"idle\",\"count\":%d,\"heap_kib\":%.1f,\"rss_kib\":%.1f}\n", count,
            (after.heap_kib - before.heap_kib) / count, (after.rss_kib - before.rss_kib) / count);
     return 0;

@@ -1,5 +1,6 @@
 #include "tests/bench/pair.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,4 +95,18 @@ int pair_run(const struct pair_transport *t, double seconds)
     }
     close(ready[1]);
     return sender(t, seconds, ready[0], child);
+}
+
+struct pair_memory pair_memory_now(void)
+{
+    struct mallinfo2 m = mallinfo2();
+    long pages = 0, resident = 0;
+    FILE *statm = fopen("/proc/self/statm", "r");
+
+    if (!statm || fscanf(statm, "%ld %ld", &pages, &resident) != 2)
+        resident = 0;
+    if (statm)
+        fclose(statm);
+    return (struct pair_memory){ (double)(m.uordblks + m.hblkhd) / 1024,
+                                 (double)resident * (double)sysconf(_SC_PAGESIZE) / 1024 };
 }

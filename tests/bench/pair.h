@@ -28,6 +28,12 @@ struct pair_transport {
 /* The argument of a bench program; ends it if that is not a positive number. */
 double pair_number(const char *text);
 
+/* Of this process, now. */
+struct pair_memory {
+    double heap_kib, rss_kib;
+};
+struct pair_memory pair_memory_now(void);
+
 /* Runs it and prints {"name":…,"gbps":…,"cpu_s_per_gb":…,"seconds":…}; the exit status. */
 int pair_run(const struct pair_transport *t, double seconds);
 

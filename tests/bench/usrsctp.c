@@ -1,9 +1,16 @@
-/* usrsctp: Debian's libusrsctp over UDP, blocking calls, one stream: under most data channels. */
+/* usrsctp: Debian's libusrsctp over UDP, blocking calls, one stream: under most data channels. No
+ * ICE, no encryption: what it shows is the transport alone.
+ *
+ *     bench-usrsctp SECONDS        bulk
+ *     bench-usrsctp idle COUNT     memory and connect time of idle associations */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <usrsctp.h>
 
@@ -29,18 +36,21 @@ static struct sockaddr_in address(void)
     return a;
 }
 
-static struct socket *open_socket(uint16_t udp_port, uint16_t remote_udp_port)
+static void start_library(uint16_t udp_port)
 {
-    struct sctp_udpencaps encaps = { .sue_address.ss_family = AF_INET,
-                                     .sue_port = htons(remote_udp_port) };
-    struct socket *so;
-    int on = 1;
-
     usrsctp_init(udp_port, NULL, NULL);
     usrsctp_sysctl_set_sctp_sendspace(BUFFER);
     usrsctp_sysctl_set_sctp_recvspace(BUFFER);
     usrsctp_sysctl_set_sctp_ecn_enable(0);
-    so = usrsctp_socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP, NULL, NULL, 0, NULL);
+}
+
+static struct socket *open_socket(uint16_t remote_udp_port)
+{
+    struct sctp_udpencaps encaps = { .sue_address.ss_family = AF_INET,
+                                     .sue_port = htons(remote_udp_port) };
+    struct socket *so = usrsctp_socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP, NULL, NULL, 0, NULL);
+    int on = 1;
+
     if (so && (usrsctp_setsockopt(so, IPPROTO_SCTP, SCTP_REMOTE_UDP_ENCAPS_PORT, &encaps,
                                   sizeof encaps) ||
                usrsctp_setsockopt(so, IPPROTO_SCTP, SCTP_NODELAY, &on, sizeof on)))
@@ -53,9 +63,10 @@ static void *peer_listen(void)
     struct peer *p = calloc(1, sizeof *p);
     struct sockaddr_in a = address();
 
-    p->listener = open_socket(RECEIVER_UDP, SENDER_UDP);
+    start_library(RECEIVER_UDP);
+    p->listener = open_socket(SENDER_UDP);
     if (!p->listener || usrsctp_bind(p->listener, (struct sockaddr *)&a, sizeof a) ||
-        usrsctp_listen(p->listener, 1))
+        usrsctp_listen(p->listener, 128))
         return NULL;
     return p;
 }
@@ -95,15 +106,21 @@ static bool peer_acknowledge(void *ctx)
     return false;
 }
 
-static void *peer_connect(void)
+static struct peer *connect_another(void)
 {
     struct peer *p = calloc(1, sizeof *p);
     struct sockaddr_in a = address();
 
-    p->connection = open_socket(SENDER_UDP, RECEIVER_UDP);
+    p->connection = open_socket(RECEIVER_UDP);
     if (!p->connection || usrsctp_connect(p->connection, (struct sockaddr *)&a, sizeof a))
         return NULL;
     return p;
+}
+
+static void *peer_connect(void)
+{
+    start_library(SENDER_UDP);
+    return connect_another();
 }
 
 static bool peer_send(void *ctx, const void *data, size_t len)
@@ -124,6 +141,69 @@ static bool peer_finish(void *ctx)
     return peer_receive(p, &byte, 1) <= 0; /* 0, or a reset: the association has ended */
 }
 
+/* ---- idle ---- */
+
+static int answer(int ready, int stop)
+{
+    struct peer *p = peer_listen();
+    char byte;
+
+    if (!p || write(ready, "r", 1) != 1)
+        return 1;
+    return read(stop, &byte, 1) < 0; /* the library's threads answer; the end of the pipe ends us */
+}
+
+static double now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
+static int measure(int count)
+{
+    struct pair_memory before, after;
+    double begin;
+
+    if (!peer_connect()) /* what only the first association costs is not counted */
+        return 1;
+    before = pair_memory_now();
+    begin = now_ms();
+    for (int i = 0; i < count; i++)
+        if (!connect_another())
+            return 1;
+    after = pair_memory_now();
+    printf("{\"name\":\"usrsctp-idle\",\"count\":%d,\"connect_ms\":%.3f,\"heap_kib\":%.1f,"
+           "\"rss_kib\":%.1f}\n",
+           count, (now_ms() - begin) / count, (after.heap_kib - before.heap_kib) / count,
+           (after.rss_kib - before.rss_kib) / count);
+    fflush(stdout);
+    return 0;
+}
+
+static int idle(int count)
+{
+    int ready[2], stop[2], status;
+    char byte;
+    pid_t child;
+
+    if (pipe(ready) || pipe(stop))
+        return 1;
+    child = fork();
+    if (child == 0) {
+        close(stop[1]);
+        _exit(answer(ready[1], stop[0]));
+    }
+    close(ready[1]);
+    status = child < 0 || read(ready[0], &byte, 1) != 1 || measure(count);
+    close(stop[1]);
+    waitpid(child, NULL, 0);
+    if (status)
+        fprintf(stderr, "bench: usrsctp did not get through\n");
+    _exit(status); /* its threads would go on */
+}
+
 int main(int argc, char **argv)
 {
     static const struct pair_transport usrsctp = {
@@ -137,5 +217,7 @@ int main(int argc, char **argv)
         .finish = peer_finish,
     };
 
+    if (argc > 2 && strcmp(argv[1], "idle") == 0)
+        return idle((int)pair_number(argv[2]));
     return pair_run(&usrsctp, pair_number(argc > 1 ? argv[1] : "3"));
 }
