@@ -68,9 +68,10 @@ TEST(pairing_with_a_device_that_is_away)
     char id[HAWSER_ID_MAX], invite[HAWSER_INVITE_MAX], got[HAWSER_ID_MAX];
     int device;
 
-    device = here_open_device(id);
+    device = here_open_paired_device(id);
     CHECK("an invite", device >= 0 && hawser_device_invite(device, 0, invite) == 0);
     CHECK("leaves", hawser_device_close(device) == 0);
+    CHECK("the broker knows", dial(id, 10000) == HAWSER_ERR_OFFLINE); /* offers are sent again */
     CHECK("is known at once", hawser_pair(invite, 10000, got) == HAWSER_ERR_OFFLINE);
     CHECK("deinit", hawser_deinit() == 0);
 }
