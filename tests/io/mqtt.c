@@ -1,7 +1,7 @@
 #include "io/mqtt.h"
 
 #include "tests/check.h"
-#include "tests/io/broker.h"
+#include "tests/broker/broker.h"
 #include "tests/io/client.h"
 
 static bool start_broker(struct broker *b)

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "tests/check.h"
-#include "tests/io/broker.h"
+#include "tests/broker/broker.h"
 #include "tests/io/client.h"
 
 TEST(a_dead_broker_is_told_of_and_blocks_nothing)

@@ -3,8 +3,8 @@
 if(NOT TARGET inside)
     return()
 endif()
-set(IO_HELPERS tests/io/broker.c tests/io/client.c)
-add_library(io-test-support OBJECT ${IO_HELPERS})
+set(IO_HELPERS tests/io/client.c)
+add_library(io-test-support OBJECT ${IO_HELPERS} tests/broker/broker.c)
 target_link_libraries(io-test-support PUBLIC inside PkgConfig::CMOCKA)
 
 file(GLOB IO_TESTS CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} tests/io/*.c)

@@ -6,7 +6,7 @@
 #include "sdk/options.h"
 #include "sdk/store.h"
 #include "tests/check.h"
-#include "tests/sdk/support/broker.h"
+#include "tests/sdk/support/system.h"
 #include "tests/support/alloc.h"
 
 /* ---- Files ---------------------------------------------------------------------------------- */

@@ -6,17 +6,17 @@ target_link_libraries(sdk-device PRIVATE inside)
 target_link_options(sdk-device PRIVATE -Wl,--wrap=session_get_local)
 
 file(GLOB SDK_SUPPORT CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/support/*.c)
-add_library(sdk-test-support OBJECT ${SDK_SUPPORT} tests/support/alloc.c)
+add_library(sdk-test-support OBJECT
+    ${SDK_SUPPORT} tests/broker/broker.c tests/support/alloc.c)
 target_link_libraries(sdk-test-support PUBLIC PkgConfig::CMOCKA PkgConfig::JANSSON)
 target_compile_definitions(sdk-test-support PRIVATE DEVICE_PROGRAM="$<TARGET_FILE:sdk-device>")
 target_link_options(sdk-test-support INTERFACE
     -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=strndup)
 
 # Their mosquitto runs with the plugin, if that is built.
-find_program(MOSQUITTO mosquitto PATHS /usr/sbin)
-set(SDK_ENVIRONMENT MOSQUITTO=${MOSQUITTO})
+set(SDK_ENVIRONMENT)
 if(TARGET mosquitto-hawser)
-    list(APPEND SDK_ENVIRONMENT MOSQUITTO_PLUGIN=$<TARGET_FILE:mosquitto-hawser>)
+    set(SDK_ENVIRONMENT MOSQUITTO_PLUGIN=$<TARGET_FILE:mosquitto-hawser>)
 endif()
 file(GLOB SDK_TESTS CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.c)
 foreach(source ${SDK_TESTS})

@@ -3,12 +3,30 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "sdk/internal.h"
 #include "sdk/link.h"
 
 enum { CALLBACK_S = 40 };
+
+bool app_open_broker(struct broker *b, const char *home)
+{
+    const char *plugin = getenv("MOSQUITTO_PLUGIN");
+    char lines[1024];
+
+    if (plugin && *plugin)
+        (void)snprintf(lines, sizeof lines,
+                       "set_tcp_nodelay true\nallow_anonymous false\nplugin %s\n"
+                       "plugin_opt_audience 127.0.0.1\n",
+                       plugin);
+    else
+        (void)snprintf(lines, sizeof lines, "set_tcp_nodelay true\nallow_anonymous true\n");
+    return broker_init(b, lines, false) && broker_start(b) && !hawser_set_option("home", home) &&
+           !hawser_set_option("broker", b->url) && !hawser_set_option("bind", "127.0.0.1");
+}
 
 static struct {
     pthread_mutex_t lock;

@@ -5,9 +5,14 @@
 #include <stdbool.h>
 
 #include "hawser/device.h"
+#include "tests/broker/broker.h"
 
 #define USER   "app"
 #define NOBODY "hw1kzb7iqx6jjneokkdayoocmjtcu5q" /* a well-formed ID that we know nothing of */
+
+/* Starts a broker, with the plugin of $MOSQUITTO_PLUGIN if that is set, and sets the library's
+ * options: that broker, this home, and loopback only. */
+bool app_open_broker(struct broker *b, const char *home);
 
 /* hawser_connect() and its callback's result. */
 int dial(const char *id, int timeout_ms);

@@ -7,8 +7,8 @@ struct here here;
 int here_open(void **state)
 {
     (void)state;
-    return directory_make(here.home) && broker_start(&here.broker) &&
-                   broker_use(&here.broker, here.home) && !hawser_set_option("flush_ms", "100")
+    return directory_make(here.home) && app_open_broker(&here.broker, here.home) &&
+                   !hawser_set_option("flush_ms", "100")
                ? 0
                : -1;
 }
@@ -17,7 +17,7 @@ int here_close(void **state)
 {
     (void)state;
     (void)hawser_deinit();
-    broker_stop(&here.broker);
+    broker_deinit(&here.broker);
     directory_remove(here.home);
     return 0;
 }

@@ -3,7 +3,7 @@
 #define HAWSER_TESTS_SDK_HERE_H
 
 #include "tests/sdk/support/app.h"
-#include "tests/sdk/support/broker.h"
+#include "tests/sdk/support/system.h"
 
 /* One a process. */
 extern struct here {

@@ -25,11 +25,11 @@ int stage_open(void **state)
     (void)state;
     if (getenv("VERBOSE"))
         hawser_set_log(HAWSER_LOG_DEBUG, write_log, NULL);
-    if (!directory_make(stage.directory) || !broker_start(&stage.broker))
+    if (!directory_make(stage.directory))
         return -1;
     (void)snprintf(stage.app_home, sizeof stage.app_home, "%s/app", stage.directory);
     (void)snprintf(stage.device_home, sizeof stage.device_home, "%s/device", stage.directory);
-    if (!broker_use(&stage.broker, stage.app_home) ||
+    if (!app_open_broker(&stage.broker, stage.app_home) ||
         !peer_start(&stage.device, stage.device_home, stage.broker.url))
         return -1;
     return hawser_init(USER) == HAWSER_ERR_OK && pair_up() ? 0 : -1;
@@ -40,7 +40,7 @@ int stage_close(void **state)
     (void)state;
     (void)hawser_deinit();
     peer_stop(&stage.device);
-    broker_stop(&stage.broker);
+    broker_deinit(&stage.broker);
     directory_remove(stage.directory);
     return 0;
 }

@@ -1,4 +1,4 @@
-#include "tests/io/broker.h"
+#include "tests/broker/broker.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/io/gate.h"
+enum { START_MS = 20000 };
 
 /* Read by the thread sanitizer: libmosquitto 2.0 unlocks a mutex it does not hold when the broker
  * says goodbye. */
@@ -65,6 +65,7 @@ bool broker_init(struct broker *b, const char *extra, bool with_cert)
 
     *b = (struct broker){ .port = broker_free_port(), .log = -1 };
     snprintf(b->dir, sizeof b->dir, "/tmp/hawser-broker-XXXXXX");
+    snprintf(b->url, sizeof b->url, "mqtt://127.0.0.1:%u", b->port);
     if (!mkdtemp(b->dir) || (with_cert && !make_certificate(b)))
         return false;
     snprintf(path, sizeof path, "%s/broker.conf", b->dir);
@@ -103,7 +104,7 @@ static bool wait_until_running(const struct broker *b)
     size_t len = 0;
     struct pollfd readable = { .fd = b->log, .events = POLLIN };
 
-    while (len < sizeof log - 1 && poll(&readable, 1, GATE_PATIENCE_S * 1000) == 1) {
+    while (len < sizeof log - 1 && poll(&readable, 1, START_MS) == 1) {
         ssize_t got = read(b->log, log + len, sizeof log - 1 - len);
 
         if (got <= 0)
@@ -149,6 +150,8 @@ void broker_deinit(struct broker *b)
     static const char *const files[] = { "broker.conf", "cert.pem", "key.pem", "passwords" };
     char path[96];
 
+    if (!*b->dir)
+        return;
     broker_kill(b);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", b->dir, files[i]);
