@@ -14,7 +14,7 @@
 
 #define MQTT_TOPIC_PREFIX "hawser/v1/"
 #define MQTT_SENDS_MAX    64   /* accepted and not yet told of by on_sent */
-#define MQTT_INBOX_MAX    256   /* received and not yet handled; more are dropped and counted */
+#define MQTT_INBOX_MAX    256  /* received and not yet handled; more are dropped and counted */
 #define MQTT_PASSWORD_MAX 1024 /* with its NUL */
 
 /* Zero in any field means the default named here. All strings are copied. */
