@@ -321,14 +321,35 @@ static void end_on_loop(void *ctx)
     pthread_mutex_unlock(&lib.lock);
 }
 
+/* The same text, which a device that has had it only looks up: a broker may have handed the first
+ * one to a connection that was just closing. */
+static void again_on_loop(void *ctx)
+{
+    struct pairing_call *p = ctx;
+
+    pthread_mutex_lock(&lib.lock);
+    if (!p->is_done && p->text)
+        send_request(p);
+    pthread_mutex_unlock(&lib.lock);
+}
+
+#define REQUEST_AGAIN_US (3 * SECOND)
+
 static int wait_for_answer(struct pairing_call *p, int timeout_ms, char label[LABEL_BYTES])
 {
-    usec until = deadline_of(timeout_ms);
+    usec until = deadline_of(timeout_ms), again_at = io_now() + REQUEST_AGAIN_US;
 
     io_loop_run(lib.loop, begin_on_loop, p);
     pthread_mutex_lock(&lib.lock);
-    while (!p->is_done && !lib.is_ending && cond_wait_until(&lib.changed, &lib.lock, until))
-        ;
+    while (!p->is_done && !lib.is_ending && io_now() < until) {
+        (void)cond_wait_until(&lib.changed, &lib.lock, usec_min(until, again_at));
+        if (io_now() < again_at)
+            continue;
+        pthread_mutex_unlock(&lib.lock);
+        io_loop_run(lib.loop, again_on_loop, p);
+        pthread_mutex_lock(&lib.lock);
+        again_at += REQUEST_AGAIN_US;
+    }
     if (lib.is_ending)
         finish(p, HAWSER_ERR_CLOSED_LOCALLY);
     finish(p, HAWSER_ERR_TIMEOUT);

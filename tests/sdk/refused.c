@@ -10,6 +10,7 @@
 enum { MESSAGES_MAX = 8 }; /* in a second */
 
 static bool is_refusing; /* the loop's, down to here */
+static unsigned to_lose; /* so many messages get lost on the way */
 static struct identity *sender;
 static uint64_t refused_request;
 static unsigned refused;
@@ -25,6 +26,10 @@ static void refuse(void *ctx)
 
 int __wrap_identity_send(struct identity *id, const char *to, const char *text, uint64_t request)
 {
+    if (to_lose) {
+        to_lose--;
+        return ERR_OK; /* nobody ever hears of it */
+    }
     if (!is_refusing)
         return __real_identity_send(id, to, text, request);
     refused++;
@@ -63,6 +68,23 @@ TEST(nobody_hammers_a_broker_that_refuses)
     CHECK("deinit", hawser_deinit() == 0);
 }
 
+static void start_losing(void *ctx)
+{
+    to_lose = *(unsigned *)ctx;
+}
+
+TEST(a_pairing_request_that_gets_lost_is_made_again)
+{
+    char id[HAWSER_ID_MAX], invite[HAWSER_INVITE_MAX], got[HAWSER_ID_MAX];
+    int device = here_open_device(id);
+    unsigned one = 1;
+
+    CHECK("an invite", device >= 0 && hawser_device_invite(device, 0, invite) == 0);
+    io_loop_run(lib.loop, start_losing, &one);
+    CHECK("paired", hawser_pair(invite, 10000, got) == 0);
+    CHECK("deinit", hawser_deinit() == 0);
+}
+
 TEST(pairing_with_a_device_that_is_away)
 {
     char id[HAWSER_ID_MAX], invite[HAWSER_INVITE_MAX], got[HAWSER_ID_MAX];
@@ -77,4 +99,5 @@ TEST(pairing_with_a_device_that_is_away)
 }
 
 TESTS_BETWEEN(here_open, here_close, TEST_ROW(nobody_hammers_a_broker_that_refuses),
+              TEST_ROW(a_pairing_request_that_gets_lost_is_made_again),
               TEST_ROW(pairing_with_a_device_that_is_away))
