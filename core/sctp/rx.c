@@ -1,8 +1,8 @@
 /* DATA arrives: which TSNs are in, what may be kept, and when to say so. RFC 9260 §6.2.
  *
- * Two bounds hold whatever a peer sends: bytes in streams' chains never pass rx_bytes_max by more
- * than what was parked, and what is parked fits into what the chains leave of it. Headers and
- * slots count, so a million tiny messages fill the window just as a few large ones do. */
+ * One bound holds whatever a peer sends: what streams' chains hold and what is parked never pass
+ * rx_bytes_max together. Headers and slots count, so a million tiny messages fill the window just
+ * as a few large ones do. */
 #include "core/sctp/assoc.h"
 
 void rx_init(struct sctp *s)
@@ -67,19 +67,22 @@ static void advance_cumulative(struct sctp *s, uint32_t tsn)
     }
 }
 
+#define RX_RESERVE 4096 /* of the window: the longest chunk that could be parked, and some */
+
 static size_t held_bytes(const struct sctp *s)
 {
     return s->rx.unread_bytes + s->rx.park.bytes;
 }
 
-/* In order: only unread bytes count against it, so that the chunk everybody waits for is never
- * kept out by those who wait. */
+/* A part of the window is kept for the chunk everybody waits for, so that those who wait never keep
+ * it out; once it is delivered, the application's reading makes room for the next. */
 static bool is_room_for(const struct sctp *s, const struct data_chunk *d)
 {
-    bool is_next = d->tsn == s->rx.cum_tsn + 1;
-    size_t held = is_next ? s->rx.unread_bytes : held_bytes(s);
+    size_t most = s->cfg.rx_bytes_max, half = most / 2;
 
-    return held + d->payload.len + PARK_SLOT_COST <= s->cfg.rx_bytes_max;
+    if (d->tsn != s->rx.cum_tsn + 1)
+        most -= half < RX_RESERVE ? half : RX_RESERVE;
+    return held_bytes(s) + d->payload.len + PARK_SLOT_COST <= most;
 }
 
 /* With no gap and nobody amid a message, nothing can be waiting any more: what still does has a
