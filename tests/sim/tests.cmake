@@ -14,7 +14,7 @@ add_test(NAME sim/same-seed-same-bytes COMMAND sim --replay 1-5)
 add_test(NAME sim/same-in-a-new-process
     COMMAND ${CMAKE_SOURCE_DIR}/tests/sim/same-in-a-new-process $<TARGET_FILE:sim>)
 
-# Seeds that failed once. 120739: a chunk in order was let in beside what was parked, past the window.
+# Seeds that failed once. 120739: a chunk in order came in past the window, beside what was parked.
 foreach(seed 120739)
     add_test(NAME sim/seed-${seed} COMMAND sim --seed ${seed})
 endforeach()
