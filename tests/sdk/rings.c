@@ -1,5 +1,6 @@
 /* rings.c: what a session's rings take and give, by themselves and between threads. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "hawser/hawser.h"
@@ -7,7 +8,7 @@
 #include "tests/check.h"
 #include "tests/support/alloc.h"
 
-static unsigned wakes;
+static atomic_uint wakes; /* counted on the threads of both ends */
 
 static void count_wake(void *ctx)
 {
