@@ -12,14 +12,3 @@ const char *signaling_state_string(enum signaling_state state)
 
     return (size_t)state < COUNT(names) ? names[state] : "unknown";
 }
-
-const char *signaling_result_string(enum signaling_result result)
-{
-    static const char *const names[] = {
-        [SIGNALING_DELIVERED] = "delivered",
-        [SIGNALING_OFFLINE] = "receiver is offline",
-        [SIGNALING_FAILED] = "failed",
-    };
-
-    return (size_t)result < COUNT(names) ? names[result] : "unknown";
-}

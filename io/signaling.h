@@ -57,6 +57,5 @@ static inline void signaling_close(struct signaling *s)
 }
 
 const char *signaling_state_string(enum signaling_state state);
-const char *signaling_result_string(enum signaling_result result);
 
 #endif

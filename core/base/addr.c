@@ -20,15 +20,6 @@ bool addr_equal(const struct addr *a, const struct addr *b)
     return a->port == b->port && addr_equal_ip(a, b);
 }
 
-uint32_t addr_hash(const struct addr *a)
-{
-    uint32_t hash = 2166136261u ^ a->port; /* FNV-1a */
-
-    for (size_t i = 0; i < sizeof a->ip; i++)
-        hash = (hash ^ a->ip[i]) * 16777619u;
-    return hash;
-}
-
 struct addr addr_ipv4(uint32_t ip, uint16_t port)
 {
     struct addr a = { .family = ADDR_IPV4, .port = port };

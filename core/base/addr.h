@@ -31,7 +31,6 @@ bool addr_equal(const struct addr *a, const struct addr *b);
 bool addr_equal_ip(const struct addr *a, const struct addr *b);
 size_t addr_ip_len(const struct addr *a); /* 4, 16, or 0 for ADDR_NONE */
 enum addr_scope addr_scope_of(const struct addr *a);
-uint32_t addr_hash(const struct addr *a);
 
 struct addr addr_ipv4(uint32_t ip, uint16_t port); /* host order: 0x7f000001 */
 
