@@ -175,6 +175,9 @@ static void on_event(struct link *l, const struct session_event *ev)
     case SESSION_EVENT_OPEN:
         on_open(l);
         break;
+    case SESSION_EVENT_RESTART:
+    case SESSION_EVENT_RELAY:
+        break;
     case SESSION_EVENT_PATH:
         on_path(l, &ev->path);
         break;

@@ -17,6 +17,8 @@
 
 struct out {
     struct addr from, to; /* local address (a socket's), remote address */
+    uint8_t stream;       /* 0: the UDP socket `from`; else the connection of this number (TURN over
+                             TCP or TLS), and the run is bytes of its stream */
     uint8_t *buf;         /* borrowed */
     size_t cap;           /* of buf */
     size_t head, tail;    /* room to leave around each packet */

@@ -57,6 +57,7 @@ enum ice_event_type {
     ICE_EVENT_LOCAL_CANDIDATE, /* candidate: tell the peer */
     ICE_EVENT_GATHERED,        /* no more local candidates will come from this gathering */
     ICE_EVENT_SELECTED,        /* path: data goes here from now on */
+    ICE_EVENT_DARK,            /* no path answers: nothing will change unless a restart finds one */
     ICE_EVENT_LOST,            /* the selected path's consent expired and no other path works */
     ICE_EVENT_FAILED           /* no pair worked in time; terminal */
 };
@@ -90,6 +91,15 @@ int ice_add_host(struct ice *a, usec now, const struct addr *base, uint16_t pref
 /* Copies the local candidates found so far, at most `max`, and returns how many. */
 size_t ice_get_local(const struct ice *a, struct ice_candidate *out, size_t max);
 
+/* An address on a relay that is ours to send from: its datagrams come out with it as out->from, and
+ * ice_input() takes it as `local`; who wraps them knows. `related` is our address as the relay sees
+ * it. Of several, the larger preference is better. ERR_LIMIT, ERR_INVALID. */
+int ice_add_relayed(struct ice *a, usec now, const struct addr *relayed, const struct addr *related,
+                    uint16_t preference);
+
+/* The socket or relayed address is gone, with its candidates and pairs. An unknown one is fine. */
+void ice_remove_base(struct ice *a, usec now, const struct addr *base);
+
 /* Asks this server from every host base of its family. ERR_LIMIT. */
 int ice_add_stun_server(struct ice *a, usec now, const struct addr *server);
 
@@ -114,6 +124,59 @@ void ice_tick(struct ice *a, usec now);
 bool ice_poll_output(struct ice *a, struct out *out); /* sets out->from and out->to */
 bool ice_poll_event(struct ice *a, struct ice_event *ev);
 usec ice_next_timeout(const struct ice *a);
+
+/* What the peer can, known from its description; before ice_set_remote(). */
+enum ice_ability {
+    ICE_RENOMINATION = 1,  /* draft-thatcher-ice-renomination: the newest NOMINATION holds */
+    ICE_SHARED_CONSENT = 2 /* a hawser: the controlling side's checks keep both alive when idle */
+};
+void ice_set_abilities(struct ice *a, unsigned abilities);
+
+/* Data that was sent goes unanswered, or the network has changed: all paths are asked at once, and
+ * the selected one is left as soon as another answers and it does not. ICE_EVENT_DARK if none does.
+ * Harmless when repeated. */
+void ice_suspect(struct ice *a, usec now);
+
+/* The same, and pairs that had failed are tried again too, as after a change of network. */
+void ice_check_again(struct ice *a, usec now);
+
+/* Authenticated data of the peer came this way. */
+void ice_heard(struct ice *a, usec now, const struct addr *local, const struct addr *from);
+
+/* SPED (draft-hancke-webrtc-sped): what requests to the peer and answers to it carry. Both empty
+ * with is_on: the attributes are there and empty. data is left out where has_data is false. */
+struct ice_sped {
+    bool is_on, has_data;
+    struct bytes data; /* one DTLS datagram */
+    struct bytes acks; /* CRC-32s, network order */
+};
+
+/* Borrowed until the next ice_set_sped(); to be called before each ice_poll_output() as needed. */
+void ice_set_sped(struct ice *a, const struct ice_sped *sped);
+
+/* What the datagram just given to ice_input() carried, if it was an authenticated check of the
+ * peer's or an answer to ours; is_on: it had the acks. Points into that datagram. */
+bool ice_get_sped(const struct ice *a, struct ice_sped *sped);
+
+/* Every pair and its fate, best first; at most `max`. Returns how many. */
+enum ice_fate {
+    ICE_FATE_WAITING,
+    ICE_FATE_TRYING,
+    ICE_FATE_WORKS,
+    ICE_FATE_SELECTED,
+    ICE_FATE_FAILED
+};
+struct ice_pair_info {
+    struct addr local, remote;
+    enum ice_type local_type, remote_type;
+    enum ice_fate fate;
+    usec rtt_us;     /* 0 before the first answer */
+    unsigned checks; /* requests sent */
+};
+size_t ice_get_pairs(const struct ice *a, struct ice_pair_info *out, size_t max);
+
+/* While the selected path is relayed: when direct pairs are next tried again; else USEC_NEVER. */
+usec ice_retry_at(const struct ice *a);
 
 /* Where data goes now. False: nowhere yet. */
 bool ice_selected(const struct ice *a, struct ice_path *path);

@@ -85,6 +85,16 @@ void sctp_free(struct sctp *s);
  * ERR_WRONG_STATE: closing or closed. */
 int sctp_connect(struct sctp *s, usec now);
 
+/* SNAP (draft-hancke-tsvwg-snap): our INIT chunk, without padding, to travel by signaling; always
+ * the same. Returns its length. */
+#define SCTP_INIT_MAX 64
+size_t sctp_get_init(struct sctp *s, uint8_t out[SCTP_INIT_MAX]);
+
+/* The peer's, which came by signaling, after it was given ours: sctp_connect() will be UP at once,
+ * without a packet. ERR_INVALID: not a usable INIT chunk; nothing changes and INIT will be sent. A
+ * peer that sends INIT all the same (it never saw ours) is answered as RFC 9260 says. */
+int sctp_set_remote_init(struct sctp *s, struct bytes init);
+
 /* Offers one packet, borrowed until return. */
 enum verdict sctp_input(struct sctp *s, usec now, struct bytes packet);
 void sctp_tick(struct sctp *s, usec now);
@@ -128,7 +138,8 @@ void sctp_shutdown(struct sctp *s, usec now);
 /* ABORT with cause "user-initiated abort" and this text (RFC 9260 §3.3.10.12). */
 void sctp_abort(struct sctp *s, usec now, const char *reason);
 
-/* The path beneath is another one: round trip and congestion state start anew. */
+/* The path beneath is another one: round trip and congestion state start anew. What was sent before
+ * may still arrive by the old one, so nothing of it is marked lost for one round trip of that. */
 void sctp_path_changed(struct sctp *s, usec now, usec rtt_us, size_t packet_bytes_max);
 
 bool sctp_is_up(const struct sctp *s);

@@ -241,6 +241,8 @@ bool session_poll_ice(struct session *s, struct session_event *ev)
             on_selected(s, ice.at, &ice.path);
             ev->type = SESSION_EVENT_PATH;
             return true;
+        case ICE_EVENT_DARK:
+            break;
         case ICE_EVENT_LOST:
             s->has_path = false; /* RFC 7675 §5.1: nothing may be sent without consent */
             session_finish(s, SESSION_END_LOST, ice.at);

@@ -7,7 +7,12 @@
  *
  * An offer or answer is a struct session_description; it travels as JSON (description.c) inside a
  * sealed envelope, which is the caller's business: whoever is put in as the remote description has
- * been authenticated. Timers: half-open, dead, flush, zombie, and those of the layers below. */
+ * been authenticated. Timers: half-open, dead, flush, zombie, and those of the layers below.
+ *
+ * Restart: when no path answers, or session_restart() is called, the session describes itself anew
+ * (SESSION_EVENT_RESTART) and a second ICE agent looks for paths beside the first; keys, association
+ * and channels stay, and data goes on by the old path until the new one is there. Each side may
+ * begin; if both do, each takes the other's new description for the answer to its own. */
 #ifndef HAWSER_SESSION_H
 #define HAWSER_SESSION_H
 
@@ -37,10 +42,15 @@ struct session_config {
 
 struct session_description {
     char ufrag[ICE_UFRAG_MAX + 1], pwd[ICE_PWD_MAX + 1];
+    char answers[ICE_UFRAG_MAX + 1]; /* of a restart: the ufrag it answers; empty: none yet */
     uint8_t fingerprint[DTLS_FINGERPRINT_BYTES];
     enum session_setup setup;
     bool is_hawser;  /* knows the control stream */
     bool is_trickle; /* more candidates may follow */
+    bool has_sped;   /* takes DTLS in checks: option "sped" */
+    bool has_renomination;
+    uint8_t init[SCTP_INIT_MAX]; /* SNAP: an INIT chunk … */
+    size_t init_len;             /* … or 0 */
     size_t candidate_count;
     struct ice_candidate candidates[ICE_CANDIDATES_MAX];
 };
@@ -59,8 +69,10 @@ int session_description_decode(struct session_description *out, const char *json
 enum session_event_type {
     SESSION_EVENT_CANDIDATE, /* candidate: send it to the peer by signaling */
     SESSION_EVENT_GATHERED,  /* the local description is complete */
+    SESSION_EVENT_RESTART,   /* send session_get_local() to the peer, for session_set_restart() */
     SESSION_EVENT_OPEN,
     SESSION_EVENT_PATH,     /* path: data goes another way than before */
+    SESSION_EVENT_RELAY,    /* relay: what became of it; server where it was redirected */
     SESSION_EVENT_READABLE, /* channel */
     SESSION_EVENT_WRITABLE, /* channel */
     SESSION_EVENT_CLOSED    /* end, reason: terminal; then only session_free() */
@@ -80,9 +92,30 @@ enum session_end {
     SESSION_END_NOMEM        /* an allocation failed where the session cannot go on */
 };
 
+/* One TURN server by one way. */
+struct session_relay {
+    struct addr base; /* UDP: our socket; stream: the connection's local address */
+    struct addr server;
+    uint8_t stream;      /* 0: UDP; 1…255: the caller's number of a connected stream */
+    uint16_t preference; /* among relays: larger is better */
+    const char *username, *password; /* copied */
+};
+
+#define SESSION_RELAYS_MAX 8
+
+enum session_relay_state {
+    SESSION_RELAY_ASKING,
+    SESSION_RELAY_LIVE,
+    SESSION_RELAY_REDIRECTED, /* add another one, for `server` */
+    SESSION_RELAY_FAILED
+};
+
 struct session_event {
     enum session_event_type type;
     unsigned channel;
+    unsigned relay;
+    enum session_relay_state relay_state;
+    struct addr server;
     struct ice_candidate candidate;
     struct ice_path path;
     enum session_end end;
@@ -93,7 +126,13 @@ struct session_info {
     bool is_open;
     bool has_path;
     struct ice_path path;
-    usec established_us; /* remote description to OPEN; 0 before */
+    size_t path_mtu; /* of UDP payload */
+    usec retry_at;   /* relayed: when direct is tried next; else USEC_NEVER */
+    bool is_restarting;
+    unsigned restarts;       /* finished ones */
+    unsigned path_count;     /* how often the path changed */
+    bool had_sped, had_snap; /* the short handshake, each half */
+    usec established_us;     /* remote description to OPEN; 0 before */
     struct sctp_info sctp;
     struct channel_count channel[CHANNEL_COUNT];
     size_t unsent[CHANNEL_COUNT], unread[CHANNEL_COUNT];
@@ -110,6 +149,18 @@ int session_add_socket(struct session *s, usec now, const struct addr *base, uin
 int session_add_stun_server(struct session *s, usec now, const struct addr *server);
 void session_end_local(struct session *s, usec now);
 
+/* The socket is gone, with all that went by it. An unknown one is fine. */
+void session_remove_socket(struct session *s, usec now, const struct addr *base);
+
+/* Asks a TURN server for a relayed address, which becomes a candidate; before or after
+ * session_end_local(). Fills in its number for events. ERR_LIMIT, ERR_NOMEM, ERR_INVALID. */
+int session_add_relay(struct session *s, usec now, const struct session_relay *relay,
+                      unsigned *number);
+
+/* Bytes that came by a stream, borrowed until return; and its end. */
+enum verdict session_input_stream(struct session *s, usec now, uint8_t stream, struct bytes data);
+void session_end_stream(struct session *s, usec now, uint8_t stream);
+
 /* What is known of this side now. An answerer needs the remote description first (its setup). */
 void session_get_local(const struct session *s, struct session_description *out);
 
@@ -118,6 +169,18 @@ void session_get_local(const struct session *s, struct session_description *out)
 int session_set_remote(struct session *s, usec now, const struct session_description *d);
 int session_add_remote(struct session *s, usec now, const struct ice_candidate *c);
 void session_end_remote(struct session *s, usec now);
+
+/* Looks for paths anew, through signaling; harmless while one is under way. Only of a session that
+ * has a remote description: ERR_WRONG_STATE. ERR_NOMEM. */
+int session_restart(struct session *s, usec now);
+
+/* The peer's new description. Unless it answers ours, SESSION_EVENT_RESTART follows with our answer.
+ * One that answers an older restart of ours is ERR_WRONG_STATE and changes nothing, as is one whose
+ * fingerprint is not the session's: ERR_AUTH. ERR_NOMEM, ERR_INVALID. */
+int session_set_restart(struct session *s, usec now, const struct session_description *d);
+
+/* The network may have changed: every path is asked at once. Does not restart by itself. */
+void session_check_paths(struct session *s, usec now);
 
 /* Offers a datagram that came to our socket `local`; borrowed until return. RFC 7983. */
 enum verdict session_input(struct session *s, usec now, const struct addr *local,
@@ -137,5 +200,8 @@ void session_consume(struct session *s, usec now, unsigned channel, size_t len);
 void session_close(struct session *s, usec now, unsigned reason);
 
 void session_get_info(const struct session *s, struct session_info *info);
+
+/* Every pair that was tried and its fate, best first. Returns how many, at most `max`. */
+size_t session_get_pairs(const struct session *s, struct ice_pair_info *out, size_t max);
 
 #endif

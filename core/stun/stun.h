@@ -26,7 +26,15 @@
 
 enum stun_class { STUN_REQUEST, STUN_INDICATION, STUN_SUCCESS, STUN_ERROR };
 
-enum stun_method { STUN_BINDING = 1 };
+enum stun_method {
+    STUN_BINDING = 1,
+    STUN_ALLOCATE = 3, /* RFC 8656 §17, as all that follow */
+    STUN_REFRESH = 4,
+    STUN_SEND = 6, /* indication, client to server */
+    STUN_DATA = 7, /* indication, server to client */
+    STUN_CREATE_PERMISSION = 8,
+    STUN_CHANNEL_BIND = 9
+};
 
 struct stun_id {
     uint8_t bytes[STUN_ID_BYTES];
@@ -48,7 +56,20 @@ enum stun_has {
     STUN_HAS_SOFTWARE = 1 << 11,
     STUN_HAS_FINGERPRINT = 1 << 12,
     STUN_HAS_CONTROLLED = 1 << 13,
-    STUN_HAS_CONTROLLING = 1 << 14
+    STUN_HAS_CONTROLLING = 1 << 14,
+    STUN_HAS_CHANNEL = 1 << 15,
+    STUN_HAS_LIFETIME = 1 << 16,
+    STUN_HAS_PEER = 1 << 17,
+    STUN_HAS_DATA = 1 << 18,
+    STUN_HAS_RELAYED = 1 << 19,
+    STUN_HAS_FAMILY = 1 << 20,
+    STUN_HAS_TRANSPORT = 1 << 21,
+    STUN_HAS_ALTERNATE = 1 << 22,
+    STUN_HAS_NOMINATION = 1 << 23,
+    STUN_HAS_DTLS = 1 << 24,
+    STUN_HAS_DTLS_ACKS = 1 << 25,
+    STUN_HAS_CHANGE_REQUEST = 1 << 26,
+    STUN_HAS_OTHER_ADDRESS = 1 << 27
 };
 
 /* A decoded message. Byte strings point into the datagram. */
@@ -59,9 +80,24 @@ struct stun_msg {
     uint32_t has; /* enum stun_has */
     struct bytes username, realm, nonce, software, reason;
     struct addr mapped;
-    uint16_t error_code;  /* 300…699 */
-    uint32_t priority;    /* RFC 8445 §7.1.1 */
-    uint64_t tie_breaker; /* of ICE-CONTROLLED or ICE-CONTROLLING */
+    uint16_t error_code;          /* 300…699 */
+    uint32_t priority;            /* RFC 8445 §7.1.1 */
+    uint64_t tie_breaker;         /* of ICE-CONTROLLED or ICE-CONTROLLING */
+    uint32_t nomination;          /* the greatest holds */
+    struct bytes dtls, dtls_acks; /* SPED; both may be there and empty */
+
+    /* TURN, RFC 8656 §18 */
+    struct addr peer, relayed, alternate;
+    struct bytes data;
+    uint32_t lifetime_s;
+    uint16_t channel;
+    uint8_t family;    /* STUN_FAMILY_IPV4 or _IPV6, as requested */
+    uint8_t transport; /* IP protocol number, as requested: 17 is UDP */
+
+    /* RFC 5780 */
+    uint32_t change_request; /* flags: 4 the address, 2 the port */
+    struct addr other;
+
     struct bytes whole;
     size_t integrity_at; /* offset of MESSAGE-INTEGRITY in `whole` */
 
@@ -92,6 +128,8 @@ void stun_add_u32(struct wr *w, enum stun_attr type, uint32_t value);
 void stun_add_u64(struct wr *w, enum stun_attr type, uint64_t value);
 void stun_add_mapped(struct wr *w, const struct addr *a);
 void stun_add_xor_mapped(struct wr *w, const struct addr *a);
+void stun_add_addr(struct wr *w, enum stun_attr type, const struct addr *a);     /* plain … */
+void stun_add_xor_addr(struct wr *w, enum stun_attr type, const struct addr *a); /* … and XORed */
 void stun_add_error(struct wr *w, uint16_t code, const char *reason);
 void stun_add_unknown(struct wr *w, const struct stun_msg *request);
 void stun_add_integrity(struct wr *w, struct bytes key);

@@ -131,6 +131,8 @@ static void on_event(struct wire *w, struct wire_node *n, const struct ice_event
         if (n->selected_at == USEC_NEVER)
             n->selected_at = w->now;
         break;
+    case ICE_EVENT_DARK:
+        break;
     case ICE_EVENT_LOST:
         n->lost_count++;
         n->lost_at = w->now;
