@@ -232,6 +232,9 @@ static void on_event(struct peer *p, usec now, const struct session_event *ev)
         must(ice_candidate_encode(&ev->candidate, line));
         say(p, "candidate", line);
         break;
+    case SESSION_EVENT_RESTART:
+    case SESSION_EVENT_RELAY:
+        break;
     case SESSION_EVENT_GATHERED:
         say(p, "gathered", "");
         break;
