@@ -10,6 +10,8 @@ bool relay_answer_binding(struct bytes request, const struct addr *from, struct 
         stun_decode(&m, request) != VERDICT_TAKEN || m.class != STUN_REQUEST ||
         m.method != STUN_BINDING)
         return false;
+    if (m.has & STUN_HAS_CHANGE_REQUEST && m.unknown_count < STUN_UNKNOWN_MAX)
+        m.unknown[m.unknown_count++] = STUN_ATTR_CHANGE_REQUEST; /* one address: not RFC 5780 */
     if (m.unknown_count) {
         stun_encode_header(answer, STUN_ERROR, STUN_BINDING, &m.id);
         stun_add_error(answer, 420, "Unknown Attribute");

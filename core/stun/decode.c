@@ -72,11 +72,89 @@ static void read_mapped(struct rd *body, struct stun_msg *m)
     read_addr(body, &m->mapped, none);
 }
 
+static void read_alternate(struct rd *body, struct stun_msg *m)
+{
+    static const uint8_t none[16];
+
+    read_addr(body, &m->alternate, none);
+}
+
+static void read_other(struct rd *body, struct stun_msg *m)
+{
+    static const uint8_t none[16];
+
+    read_addr(body, &m->other, none);
+}
+
+/* Cookie and id lie behind each other in the header: together they are the mask. */
+static const uint8_t *xor_mask(const struct stun_msg *m)
+{
+    return m->whole.data + 4;
+}
+
 /* Counts as MAPPED-ADDRESS too, so that one which follows is a second of its kind. */
 static void read_xor_mapped(struct rd *body, struct stun_msg *m)
 {
-    read_addr(body, &m->mapped, m->whole.data + 4); /* cookie and id lie behind each other */
+    read_addr(body, &m->mapped, xor_mask(m));
     m->has |= STUN_HAS_MAPPED;
+}
+
+static void read_peer(struct rd *body, struct stun_msg *m)
+{
+    read_addr(body, &m->peer, xor_mask(m));
+}
+
+static void read_relayed(struct rd *body, struct stun_msg *m)
+{
+    read_addr(body, &m->relayed, xor_mask(m));
+}
+
+static void read_channel(struct rd *body, struct stun_msg *m)
+{
+    m->channel = rd_u16(body);
+    rd_skip(body, 2); /* RFFU */
+}
+
+static void read_lifetime(struct rd *body, struct stun_msg *m)
+{
+    m->lifetime_s = rd_u32(body);
+}
+
+static void read_data(struct rd *body, struct stun_msg *m)
+{
+    m->data = rd_rest(body);
+}
+
+static void read_family(struct rd *body, struct stun_msg *m)
+{
+    m->family = rd_u8(body);
+    rd_skip(body, 3); /* RFFU */
+}
+
+static void read_transport(struct rd *body, struct stun_msg *m)
+{
+    m->transport = rd_u8(body);
+    rd_skip(body, 3); /* RFFU */
+}
+
+static void read_nomination(struct rd *body, struct stun_msg *m)
+{
+    m->nomination = rd_u32(body);
+}
+
+static void read_dtls(struct rd *body, struct stun_msg *m)
+{
+    m->dtls = rd_rest(body);
+}
+
+static void read_dtls_acks(struct rd *body, struct stun_msg *m)
+{
+    m->dtls_acks = rd_rest(body);
+}
+
+static void read_change_request(struct rd *body, struct stun_msg *m)
+{
+    m->change_request = rd_u32(body);
 }
 
 static void read_integrity(struct rd *body, struct stun_msg *m)
@@ -117,6 +195,22 @@ static const struct attr_rule {
     { STUN_ATTR_USE_CANDIDATE, 0, 0, STUN_HAS_USE_CANDIDATE, read_nothing },
     { STUN_ATTR_ICE_CONTROLLED, 8, 8, STUN_HAS_CONTROLLED, read_tie_breaker },
     { STUN_ATTR_ICE_CONTROLLING, 8, 8, STUN_HAS_CONTROLLING, read_tie_breaker },
+    /* RFC 8656 §18 */
+    { STUN_ATTR_CHANNEL_NUMBER, 4, 4, STUN_HAS_CHANNEL, read_channel },
+    { STUN_ATTR_LIFETIME, 4, 4, STUN_HAS_LIFETIME, read_lifetime },
+    { STUN_ATTR_XOR_PEER_ADDRESS, 8, 20, STUN_HAS_PEER, read_peer },
+    { STUN_ATTR_DATA, 0, UINT16_MAX, STUN_HAS_DATA, read_data },
+    { STUN_ATTR_XOR_RELAYED_ADDRESS, 8, 20, STUN_HAS_RELAYED, read_relayed },
+    { STUN_ATTR_REQUESTED_ADDRESS_FAMILY, 4, 4, STUN_HAS_FAMILY, read_family },
+    { STUN_ATTR_REQUESTED_TRANSPORT, 4, 4, STUN_HAS_TRANSPORT, read_transport },
+    { STUN_ATTR_ALTERNATE_SERVER, 8, 20, STUN_HAS_ALTERNATE, read_alternate },
+    /* between peers: drafts, see wire.h */
+    { STUN_ATTR_NOMINATION, 4, 4, STUN_HAS_NOMINATION, read_nomination },
+    { STUN_ATTR_DTLS, 0, UINT16_MAX, STUN_HAS_DTLS, read_dtls },
+    { STUN_ATTR_DTLS_ACKS, 0, UINT16_MAX, STUN_HAS_DTLS_ACKS, read_dtls_acks },
+    /* RFC 5780 §7 */
+    { STUN_ATTR_CHANGE_REQUEST, 4, 4, STUN_HAS_CHANGE_REQUEST, read_change_request },
+    { STUN_ATTR_OTHER_ADDRESS, 8, 20, STUN_HAS_OTHER_ADDRESS, read_other },
 };
 
 static const struct attr_rule *find_rule(uint16_t type)

@@ -73,17 +73,27 @@ static void add_addr(struct wr *w, enum stun_attr type, const struct addr *a,
         wr_u8(&v, a->ip[i] ^ mask[i]);
 }
 
-void stun_add_mapped(struct wr *w, const struct addr *a)
+void stun_add_addr(struct wr *w, enum stun_attr type, const struct addr *a)
 {
     static const uint8_t none[16];
 
-    add_addr(w, STUN_ATTR_MAPPED_ADDRESS, a, none);
+    add_addr(w, type, a, none);
+}
+
+void stun_add_xor_addr(struct wr *w, enum stun_attr type, const struct addr *a)
+{
+    if (w->ok)
+        add_addr(w, type, a, w->data + 4);
+}
+
+void stun_add_mapped(struct wr *w, const struct addr *a)
+{
+    stun_add_addr(w, STUN_ATTR_MAPPED_ADDRESS, a);
 }
 
 void stun_add_xor_mapped(struct wr *w, const struct addr *a)
 {
-    if (w->ok)
-        add_addr(w, STUN_ATTR_XOR_MAPPED_ADDRESS, a, w->data + 4);
+    stun_add_xor_addr(w, STUN_ATTR_XOR_MAPPED_ADDRESS, a);
 }
 
 void stun_add_error(struct wr *w, uint16_t code, const char *reason)

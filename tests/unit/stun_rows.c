@@ -61,6 +61,44 @@ static const struct {
     { "behind SHA-256 nothing counts either",
       "0001001c" COOKIE_AND_ID "001c0010 00000000 00000000 00000000 00000000 00240004 6e0001ff",
       VERDICT_TAKEN, STUN_HAS_SHA256 },
+    { "channel number", "0009 0008" COOKIE_AND_ID "000c0004 40000000", VERDICT_TAKEN,
+      STUN_HAS_CHANNEL },
+    { "channel number of two", "0009 0008" COOKIE_AND_ID "000c0002 40000000", VERDICT_MALFORMED,
+      0 },
+    { "lifetime", "0004 0008" COOKIE_AND_ID "000d0004 00000258", VERDICT_TAKEN, STUN_HAS_LIFETIME },
+    { "lifetime of three", "0004 0008" COOKIE_AND_ID "000d0003 00025800", VERDICT_MALFORMED, 0 },
+    { "peer and data", "0016 0014" COOKIE_AND_ID "00120008 00013e82 e112a643 00130002 61620000",
+      VERDICT_TAKEN, STUN_HAS_PEER | STUN_HAS_DATA },
+    { "peer of 21 bytes", "0016 001c" COOKIE_AND_ID "00120015 00023e82" TWENTY_ZEROES "00000000",
+      VERDICT_MALFORMED, 0 },
+    { "empty data is data", "0016 0004" COOKIE_AND_ID "00130000", VERDICT_TAKEN, STUN_HAS_DATA },
+    { "relayed address", "0103 000c" COOKIE_AND_ID "00160008 00013e82 e112a643", VERDICT_TAKEN,
+      STUN_HAS_RELAYED },
+    { "relayed address without an IP", "0103 0008" COOKIE_AND_ID "00160004 00013e82",
+      VERDICT_MALFORMED, 0 },
+    { "family", "0003 0008" COOKIE_AND_ID "00170004 02000000", VERDICT_TAKEN, STUN_HAS_FAMILY },
+    { "family of one byte", "0003 0008" COOKIE_AND_ID "00170001 02000000", VERDICT_MALFORMED, 0 },
+    { "transport", "0003 0008" COOKIE_AND_ID "00190004 11000000", VERDICT_TAKEN,
+      STUN_HAS_TRANSPORT },
+    { "transport of eight", "0003 000c" COOKIE_AND_ID "00190008 11000000 00000000",
+      VERDICT_MALFORMED, 0 },
+    { "alternate server", "0113 0014" COOKIE_AND_ID "00090004 00000300 80230008 00010d96 c0000202",
+      VERDICT_TAKEN, STUN_HAS_ERROR | STUN_HAS_ALTERNATE },
+    { "alternate server of family 0", "0113 000c" COOKIE_AND_ID "80230008 00000d96 c0000202",
+      VERDICT_MALFORMED, 0 },
+    { "nomination", "0001 0008" COOKIE_AND_ID "c0010004 00000007", VERDICT_TAKEN,
+      STUN_HAS_NOMINATION },
+    { "nomination of eight", "0001 000c" COOKIE_AND_ID "c0010008 00000007 00000000",
+      VERDICT_MALFORMED, 0 },
+    { "DTLS and its acks, both empty", "0001 0008" COOKIE_AND_ID "c0700000 c0710000", VERDICT_TAKEN,
+      STUN_HAS_DTLS | STUN_HAS_DTLS_ACKS },
+    { "change request", "0001 0008" COOKIE_AND_ID "00030004 00000006", VERDICT_TAKEN,
+      STUN_HAS_CHANGE_REQUEST },
+    { "change request of two", "0001 0008" COOKIE_AND_ID "00030002 00000000", VERDICT_MALFORMED,
+      0 },
+    { "other address and response origin",
+      "0101 0018" COOKIE_AND_ID "802c0008 00010d97 c0000202 802b0008 00010d96 c0000201",
+      VERDICT_TAKEN, STUN_HAS_OTHER_ADDRESS },
     { "wrong fingerprint", "00010008" COOKIE_AND_ID "80280004 00000000", VERDICT_MALFORMED, 0 },
 };
 
@@ -74,6 +112,61 @@ TEST(attribute_rows)
         CHECK(rows[i].claim, verdict == rows[i].verdict);
         CHECK(rows[i].claim, verdict != VERDICT_TAKEN || m.has == rows[i].has);
         CHECK(rows[i].claim, verdict != VERDICT_TAKEN || m.unknown_count == 0);
+    }
+}
+
+static bool is_at(const struct addr *a, const char *text)
+{
+    char shown[ADDR_TEXT_MAX];
+
+    return strcmp(addr_format(a, shown), text) == 0;
+}
+
+/* RFC 8656 §18, RFC 5780 §7 and the two drafts: the values, not only that they are there. */
+TEST(values_of_the_attributes_between_peers_and_of_servers)
+{
+    static const char hex[] =
+        "0109 007c" COOKIE_AND_ID "000c0004 4001ffff 000d0004 00000258 00120008 00013e82 e112a643"
+        "00130005 6461746121000000 00160008 00013e83 e112a642 00170004 02ffffff 00190004 11ffffff"
+        "80230008 00010d96 c0000204 c0010004 80000001 c0700003 16fefd00 c0710004 01020304"
+        "00030004 00000006 802c0008 00010d97 c0000205";
+    uint8_t raw[256];
+    struct stun_msg m;
+
+    CHECK("taken", stun_decode(&m, hex_decode(hex, raw, sizeof raw)) == VERDICT_TAKEN);
+    CHECK("numbers", m.channel == 0x4001 && m.lifetime_s == 600 && m.nomination == 0x80000001 &&
+                         m.change_request == 6);
+    CHECK("bytes of their own", m.family == STUN_FAMILY_IPV6 && m.transport == 17);
+    CHECK("XORed", is_at(&m.peer, "192.0.2.1:8080") && is_at(&m.relayed, "192.0.2.0:8081"));
+    CHECK("plain", is_at(&m.alternate, "192.0.2.4:3478") && is_at(&m.other, "192.0.2.5:3479"));
+    CHECK("data", bytes_equal(m.data, bytes_of("data!", 5)));
+    CHECK("DTLS", m.dtls.len == 3 && m.dtls_acks.len == 4 && m.dtls_acks.data[3] == 4);
+    for (size_t len = 0; len < 20 + 0x7c; len++)
+        CHECK("cut short", stun_decode(&m, bytes_of(raw, len)) != VERDICT_TAKEN);
+}
+
+TEST(every_address_is_written_and_read_back)
+{
+    static const char *const addrs[] = { "192.0.2.1:1", "[2001:db8::1]:65535" };
+    struct stun_id id = { { 1, 2, 3 } };
+
+    for (size_t i = 0; i < COUNT(addrs); i++) {
+        uint8_t raw[256];
+        struct wr w = wr_of(raw, sizeof raw);
+        struct stun_msg m;
+        struct addr at;
+
+        addr_parse(&at, addrs[i]);
+        stun_encode_header(&w, STUN_SUCCESS, STUN_ALLOCATE, &id);
+        stun_add_xor_addr(&w, STUN_ATTR_XOR_PEER_ADDRESS, &at);
+        stun_add_xor_addr(&w, STUN_ATTR_XOR_RELAYED_ADDRESS, &at);
+        stun_add_addr(&w, STUN_ATTR_ALTERNATE_SERVER, &at);
+        stun_add_addr(&w, STUN_ATTR_OTHER_ADDRESS, &at);
+        CHECK("reads", stun_decode(&m, wr_written(&w)) == VERDICT_TAKEN);
+        CHECK("peer", addr_equal(&m.peer, &at));
+        CHECK("relayed", addr_equal(&m.relayed, &at));
+        CHECK("alternate", addr_equal(&m.alternate, &at));
+        CHECK("other", addr_equal(&m.other, &at));
     }
 }
 
@@ -240,7 +333,8 @@ TEST(requests_are_resent_on_the_schedule_of_the_rfc)
     CHECK("idle again", stun_txn_next_timeout(&txn) == USEC_NEVER);
 }
 
-TESTS(TEST_ROW(attribute_rows), TEST_ROW(the_first_of_a_kind_counts),
+TESTS(TEST_ROW(attribute_rows), TEST_ROW(values_of_the_attributes_between_peers_and_of_servers),
+      TEST_ROW(every_address_is_written_and_read_back), TEST_ROW(the_first_of_a_kind_counts),
       TEST_ROW(xor_mapped_wins_wherever_it_stands),
       TEST_ROW(required_unknown_attributes_are_listed_to_a_limit),
       TEST_ROW(what_is_written_is_read_back), TEST_ROW(too_little_room_is_said_not_overrun),
