@@ -14,11 +14,19 @@ struct permit {
 };
 
 struct mapping {
+    enum nat_protocol protocol;
     struct addr inside;
     struct addr remote; /* masked by the mapping rule: the parts that do not matter are zero */
     uint16_t port;      /* outside */
     usec expires_at;    /* free if past */
     struct permit permits[PERMITS];
+};
+
+/* One packet on its way through. */
+struct packet {
+    usec now;
+    enum nat_protocol protocol;
+    struct addr from, to;
 };
 
 struct nat {
@@ -38,6 +46,8 @@ int nat_new(struct nat **out, const struct nat_config *cfg, const struct rng *rn
         n->rng = rng;
         if (n->cfg.timeout_us == 0)
             n->cfg.timeout_us = 2 * MINUTE;
+        if (n->cfg.tcp_timeout_us == 0)
+            n->cfg.tcp_timeout_us = 124 * MINUTE;
         if (n->cfg.mappings_max == 0)
             n->cfg.mappings_max = 256;
         n->mappings = calloc(n->cfg.mappings_max, sizeof *n->mappings);
@@ -66,6 +76,12 @@ void nat_reset(struct nat *n)
     n->last_port = (uint16_t)(PORT_FIRST + rng_below(n->rng, PORT_LAST - PORT_FIRST));
 }
 
+void nat_set_outside(struct nat *n, const struct addr *outside)
+{
+    n->cfg.outside = *outside;
+    nat_reset(n);
+}
+
 /* Keeps of a remote address only what the rule looks at. */
 static struct addr masked(const struct addr *remote, enum nat_rule rule)
 {
@@ -83,26 +99,47 @@ static bool is_live(const struct mapping *m, usec now)
     return m->expires_at > now;
 }
 
-static struct mapping *find_inside(struct nat *n, usec now, const struct addr *inside,
-                                   const struct addr *remote)
+static struct addr outside_of(const struct nat *n, const struct mapping *m)
 {
-    struct addr key = masked(remote, n->cfg.mapping);
+    struct addr outside = n->cfg.is_transparent ? m->inside : n->cfg.outside;
+
+    if (!n->cfg.is_transparent)
+        outside.port = m->port;
+    return outside;
+}
+
+static struct mapping *find_inside(struct nat *n, const struct packet *p)
+{
+    struct addr key = masked(&p->to, n->cfg.mapping);
 
     for (size_t i = 0; i < n->cfg.mappings_max; i++) {
         struct mapping *m = &n->mappings[i];
 
-        if (is_live(m, now) && addr_equal(&m->inside, inside) && addr_equal(&m->remote, &key))
+        if (is_live(m, p->now) && m->protocol == p->protocol && addr_equal(&m->inside, &p->from) &&
+            addr_equal(&m->remote, &key))
             return m;
     }
     return NULL;
 }
 
-static struct mapping *find_outside(struct nat *n, usec now, uint16_t port)
+/* The mapping that a packet from outside is for. A firewall has several for one inside address if
+ * its rule for mappings is not endpoint-independent; then it is the one that lets `from` in. */
+static struct mapping *find_outside(struct nat *n, const struct packet *p)
 {
-    for (size_t i = 0; i < n->cfg.mappings_max; i++)
-        if (is_live(&n->mappings[i], now) && n->mappings[i].port == port)
-            return &n->mappings[i];
-    return NULL;
+    struct addr key = masked(&p->from, n->cfg.mapping);
+    struct mapping *found = NULL;
+
+    for (size_t i = 0; i < n->cfg.mappings_max; i++) {
+        struct mapping *m = &n->mappings[i];
+        struct addr outside = outside_of(n, m);
+
+        if (!is_live(m, p->now) || m->protocol != p->protocol || !addr_equal(&outside, &p->to))
+            continue;
+        if (addr_equal(&m->remote, &key))
+            return m;
+        found = m;
+    }
+    return found;
 }
 
 static uint16_t port_after(uint16_t port)
@@ -110,32 +147,45 @@ static uint16_t port_after(uint16_t port)
     return port >= PORT_LAST || port < PORT_FIRST ? PORT_FIRST : (uint16_t)(port + 1);
 }
 
-/* There always is a free one: mappings_max is far below the number of ports. */
-static uint16_t choose_port(struct nat *n, usec now, uint16_t inside_port)
-{
-    uint16_t port = port_after(n->last_port);
-
-    if (n->cfg.ports == NAT_PORTS_PRESERVED)
-        port = inside_port;
-    if (n->cfg.ports == NAT_PORTS_RANDOM)
-        port = (uint16_t)(PORT_FIRST + rng_below(n->rng, PORT_LAST - PORT_FIRST + 1));
-    while (find_outside(n, now, port))
-        port = port_after(port);
-    return n->last_port = port;
-}
-
-static struct mapping *add_mapping(struct nat *n, usec now, const struct addr *inside,
-                                   const struct addr *remote)
+static bool is_port_taken(struct nat *n, const struct packet *p, uint16_t port)
 {
     for (size_t i = 0; i < n->cfg.mappings_max; i++) {
         struct mapping *m = &n->mappings[i];
 
-        if (is_live(m, now))
+        if (is_live(m, p->now) && m->protocol == p->protocol && m->port == port)
+            return true;
+    }
+    return false;
+}
+
+/* There always is a free one: mappings_max is far below the number of ports. */
+static uint16_t choose_port(struct nat *n, const struct packet *p)
+{
+    uint16_t port = port_after(n->last_port);
+
+    if (n->cfg.is_transparent)
+        return p->from.port;
+    if (n->cfg.ports == NAT_PORTS_PRESERVED)
+        port = p->from.port;
+    if (n->cfg.ports == NAT_PORTS_RANDOM)
+        port = (uint16_t)(PORT_FIRST + rng_below(n->rng, PORT_LAST - PORT_FIRST + 1));
+    while (is_port_taken(n, p, port))
+        port = port_after(port);
+    return n->last_port = port;
+}
+
+static struct mapping *add_mapping(struct nat *n, const struct packet *p)
+{
+    for (size_t i = 0; i < n->cfg.mappings_max; i++) {
+        struct mapping *m = &n->mappings[i];
+
+        if (is_live(m, p->now))
             continue;
         *m = (struct mapping){
-            .inside = *inside,
-            .remote = masked(remote, n->cfg.mapping),
-            .port = choose_port(n, now, inside->port),
+            .protocol = p->protocol,
+            .inside = p->from,
+            .remote = masked(&p->to, n->cfg.mapping),
+            .port = choose_port(n, p),
         };
         return m;
     }
@@ -143,16 +193,21 @@ static struct mapping *add_mapping(struct nat *n, usec now, const struct addr *i
     return NULL;
 }
 
-/* Notes that this remote was sent to: refreshes its permit, or takes the place of the oldest. */
-static void permit(struct nat *n, struct mapping *m, usec now, const struct addr *remote)
+static usec expiry(const struct nat *n, const struct packet *p)
 {
-    struct addr key = masked(remote, n->cfg.filtering);
+    return p->now + (p->protocol == NAT_TCP ? n->cfg.tcp_timeout_us : n->cfg.timeout_us);
+}
+
+/* Notes that this remote was sent to: refreshes its permit, or takes the place of the oldest. */
+static void permit(struct nat *n, struct mapping *m, const struct packet *packet)
+{
+    struct addr key = masked(&packet->to, n->cfg.filtering);
     struct permit *chosen = &m->permits[0];
 
     for (size_t i = 0; i < PERMITS; i++) {
         struct permit *p = &m->permits[i];
 
-        if (p->expires_at > now && addr_equal(&p->remote, &key)) {
+        if (p->expires_at > packet->now && addr_equal(&p->remote, &key)) {
             chosen = p;
             break;
         }
@@ -160,32 +215,24 @@ static void permit(struct nat *n, struct mapping *m, usec now, const struct addr
             chosen = p;
     }
     chosen->remote = key;
-    m->expires_at = chosen->expires_at = now + n->cfg.timeout_us;
+    m->expires_at = chosen->expires_at = expiry(n, packet);
 }
 
-static struct permit *find_permit(const struct nat *n, struct mapping *m, usec now,
-                                  const struct addr *remote)
+static struct permit *find_permit(const struct nat *n, struct mapping *m,
+                                  const struct packet *packet)
 {
-    struct addr key = masked(remote, n->cfg.filtering);
+    struct addr key = masked(&packet->from, n->cfg.filtering);
 
     for (size_t i = 0; i < PERMITS; i++)
-        if (m->permits[i].expires_at > now && addr_equal(&m->permits[i].remote, &key))
+        if (m->permits[i].expires_at > packet->now && addr_equal(&m->permits[i].remote, &key))
             return &m->permits[i];
     return NULL;
 }
 
-static struct addr outside_of(const struct nat *n, const struct mapping *m)
+static enum verdict pass_in(struct nat *n, struct packet *packet)
 {
-    struct addr outside = n->cfg.outside;
-
-    outside.port = m->port;
-    return outside;
-}
-
-static enum verdict pass_in(struct nat *n, usec now, const struct addr *from, struct addr *to)
-{
-    struct mapping *m = find_outside(n, now, to->port);
-    struct permit *p = m ? find_permit(n, m, now, from) : NULL;
+    struct mapping *m = find_outside(n, packet);
+    struct permit *p = m ? find_permit(n, m, packet) : NULL;
 
     if (!p) {
         n->counts.unmapped += !m;
@@ -193,53 +240,92 @@ static enum verdict pass_in(struct nat *n, usec now, const struct addr *from, st
         return VERDICT_UNEXPECTED;
     }
     if (n->cfg.is_inbound_refreshing)
-        m->expires_at = p->expires_at = now + n->cfg.timeout_us;
-    *to = m->inside;
+        m->expires_at = p->expires_at = expiry(n, packet);
+    packet->to = m->inside;
     n->counts.in++;
     return VERDICT_TAKEN;
 }
 
-static enum verdict pass_out(struct nat *n, usec now, enum nat_side *side, struct addr *from,
-                             struct addr *to)
+static bool is_blocked(const struct nat *n, const struct packet *p)
 {
-    bool is_hairpin = addr_equal_ip(to, &n->cfg.outside);
-    struct mapping *m = find_inside(n, now, from, to);
-    struct addr outside;
+    switch (n->cfg.policy) {
+    case NAT_LETS_OUT_ALL:
+        return false;
+    case NAT_BLOCKS_UDP:
+        return p->protocol == NAT_UDP;
+    case NAT_LETS_OUT_TCP_443:
+        return p->protocol != NAT_TCP || p->to.port != 443;
+    }
+    return true;
+}
 
-    if (is_hairpin && !n->cfg.hairpinning) {
+/* Whether a packet from inside may go out at all; what may not is counted here. */
+static bool may_leave(struct nat *n, const struct packet *p, bool is_hairpin)
+{
+    bool is_translatable = n->cfg.is_transparent || p->from.family == n->cfg.outside.family;
+
+    if (is_blocked(n, p))
+        n->counts.blocked++;
+    else if (!is_translatable || (is_hairpin && !n->cfg.hairpinning))
+        n->counts.unmapped++;
+    else
+        return true;
+    return false;
+}
+
+static enum verdict pass_out(struct nat *n, enum nat_side *side, struct packet *p)
+{
+    bool is_hairpin = !n->cfg.is_transparent && addr_equal_ip(&p->to, &n->cfg.outside);
+    struct mapping *m = find_inside(n, p);
+
+    if (!may_leave(n, p, is_hairpin))
+        return VERDICT_UNEXPECTED;
+    if (!m && !(m = add_mapping(n, p)))
+        return VERDICT_LIMIT;
+    permit(n, m, p);
+    n->counts.out++;
+    p->from = outside_of(n, m);
+    *side = NAT_OUTSIDE;
+    if (!is_hairpin)
+        return VERDICT_TAKEN;
+    *side = NAT_INSIDE;
+    if (pass_in(n, p) != VERDICT_TAKEN)
+        return VERDICT_UNEXPECTED;
+    n->counts.hairpinned++;
+    return VERDICT_TAKEN;
+}
+
+static enum verdict pass(struct nat *n, enum nat_side *side, struct packet *p)
+{
+    if (*side == NAT_INSIDE)
+        return pass_out(n, side, p);
+    if (!n->cfg.is_transparent && !addr_equal_ip(&p->to, &n->cfg.outside)) {
         n->counts.unmapped++;
         return VERDICT_UNEXPECTED;
     }
-    if (!m && !(m = add_mapping(n, now, from, to)))
-        return VERDICT_LIMIT;
-    permit(n, m, now, to);
-    n->counts.out++;
-    outside = outside_of(n, m);
-    if (is_hairpin) {
-        if (pass_in(n, now, &outside, to) != VERDICT_TAKEN)
-            return VERDICT_UNEXPECTED;
-        n->counts.hairpinned++;
-    }
-    *from = outside;
-    *side = is_hairpin ? NAT_INSIDE : NAT_OUTSIDE;
+    *side = NAT_INSIDE;
+    return pass_in(n, p);
+}
+
+enum verdict nat_input_protocol(struct nat *n, usec now, enum nat_protocol protocol,
+                                enum nat_side *side, struct addr *from, struct addr *to)
+{
+    struct packet p = { now, protocol, *from, *to };
+    enum nat_side goes_to = *side;
+    enum verdict verdict = pass(n, &goes_to, &p);
+
+    if (verdict != VERDICT_TAKEN)
+        return verdict;
+    *side = goes_to;
+    *from = p.from;
+    *to = p.to;
     return VERDICT_TAKEN;
 }
 
 enum verdict nat_input(struct nat *n, usec now, enum nat_side *side, struct addr *from,
                        struct addr *to)
 {
-    enum verdict verdict;
-
-    if (*side == NAT_INSIDE)
-        return pass_out(n, now, side, from, to);
-    if (!addr_equal_ip(to, &n->cfg.outside)) {
-        n->counts.unmapped++;
-        return VERDICT_UNEXPECTED;
-    }
-    verdict = pass_in(n, now, from, to);
-    if (verdict == VERDICT_TAKEN)
-        *side = NAT_INSIDE;
-    return verdict;
+    return nat_input_protocol(n, now, NAT_UDP, side, from, to);
 }
 
 size_t nat_mapping_count(const struct nat *n, usec now)
