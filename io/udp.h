@@ -1,7 +1,8 @@
 /* udp.h: bound UDP sockets that send and receive runs of datagrams. All calls on the loop's thread.
  *
- * Receiving takes batches (recvmmsg) into a buffer that the loop's sockets share; sending takes a
- * whole run (sendmmsg). Datagrams are never fragmented by us (IP_MTU_DISCOVER): one that is too
+ * Receiving takes batches (recvmmsg) of runs (UDP_GRO) into a buffer that the loop's sockets share;
+ * sending takes a whole run at once (UDP_SEGMENT). Where the kernel cannot, datagrams go and come
+ * one by one, still in batches (sendmmsg): found out when a socket is opened, and when it sends. Datagrams are never fragmented by us (IP_MTU_DISCOVER): one that is too
  * long for the way is lost and counted, which is what path MTU discovery wants to see. */
 #ifndef HAWSER_IO_UDP_H
 #define HAWSER_IO_UDP_H
@@ -51,6 +52,9 @@ void udp_send(struct udp *u, const struct out *run);
 
 /* False after a run did not fit, until `drained` says that it went: then poll no output. */
 bool udp_can_send(const struct udp *u);
+
+/* Runs as one piece, both ways: on wherever the kernel can, unless switched off here. */
+void udp_set_offload(struct udp *u, bool is_on);
 
 const struct udp_counters *udp_counters(const struct udp *u);
 

@@ -138,12 +138,23 @@ static void end_pair(struct pair *p)
 
 static const struct {
     const char *claim, *bind_a, *bind_b, *to; /* to: bind_b unless that is any address */
+    bool is_plain_a, is_plain_b;              /* without UDP_SEGMENT and UDP_GRO */
 } families[] = {
-    { "IPv4", "127.0.0.1", "127.0.0.1", "127.0.0.1" },
-    { "IPv6", "::1", "::1", "::1" },
-    { "IPv4, any address, answers from where it was asked", "127.0.0.1", "0.0.0.0", "127.0.0.2" },
-    { "IPv6, any address", "::1", "::", "::1" },
+    { "IPv4", "127.0.0.1", "127.0.0.1", "127.0.0.1", false, false },
+    { "IPv4, datagrams one by one", "127.0.0.1", "127.0.0.1", "127.0.0.1", true, true },
+    { "IPv4, runs to one who takes them one by one", "127.0.0.1", "127.0.0.1", "127.0.0.1", false,
+      true },
+    { "IPv6", "::1", "::1", "::1", false, false },
+    { "IPv4, any address, answers from where it was asked", "127.0.0.1", "0.0.0.0", "127.0.0.2",
+      false, false },
+    { "the same one by one", "127.0.0.1", "0.0.0.0", "127.0.0.2", true, true },
+    { "IPv6, any address", "::1", "::", "::1", false, false },
 };
+
+static void make_plain(void *ctx)
+{
+    udp_set_offload(ctx, false);
+}
 
 TEST(runs_round_trip)
 {
@@ -156,6 +167,10 @@ TEST(runs_round_trip)
             continue;
         }
         CHECK("an address", addr_parse_ip(&p->run.to, families[i].to, udp_local(p->b)->port));
+        if (families[i].is_plain_a)
+            io_loop_run(p->loop, make_plain, p->a);
+        if (families[i].is_plain_b)
+            io_loop_run(p->loop, make_plain, p->b);
         for (size_t round = 1; round <= 50; round++) {
             io_loop_run(p->loop, send_run, p);
             CHECK(families[i].claim, GATE_WAIT(&p->gate, p->received == round * RUN));
