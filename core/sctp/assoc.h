@@ -180,6 +180,13 @@ struct reconfig {
     bool is_due;         /* send it (again) */
 };
 
+/* What INIT, INIT ACK and a proven cookie tell of the peer. */
+struct peer_init {
+    uint32_t tag, tsn, a_rwnd;
+    uint16_t in_streams;
+    bool re_config;
+};
+
 struct sctp {
     struct sctp_config cfg;
     const struct rng *rng;
@@ -193,6 +200,10 @@ struct sctp {
     uint32_t local_tie, peer_tie; /* what a later INIT's cookie will carry */
     uint8_t cookie_key[COOKIE_KEY_LEN];
     bool peer_re_config;
+    struct peer_init remote_init; /* by signaling */
+    bool has_remote_init;
+    bool has_told_init;   /* sctp_get_init() was called: the peer may stand without a word */
+    bool is_unproven;     /* up by remote_init, and nothing shows yet that the peer has ours */
     uint8_t *peer_cookie; /* between INIT ACK and COOKIE ACK */
     size_t peer_cookie_len;
     usec asked_at;     /* when INIT or COOKIE ECHO first went out */
@@ -248,6 +259,12 @@ enum verdict on_init_ack(struct sctp *s, usec now, const struct chunk *c);
 enum verdict on_cookie_echo(struct sctp *s, usec now, uint32_t tag, const struct chunk *c);
 enum verdict on_cookie_ack(struct sctp *s, usec now, const struct chunk *c);
 void handshake_on_stale_cookie(struct sctp *s, usec now);
+bool handshake_is_valid(const struct init_chunk *init);
+void handshake_learn_peer(struct sctp *s, const struct peer_init *peer);
+
+/* snap.c */
+void snap_stand(struct sctp *s, usec now);
+void snap_on_tagged(struct sctp *s, usec now); /* a packet with our tag, neither INIT nor COOKIE */
 
 /* closing.c */
 enum verdict on_abort(struct sctp *s, usec now, const struct chunk *c);

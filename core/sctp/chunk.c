@@ -137,7 +137,7 @@ void init_encode(struct wr *w, enum chunk_type type, const struct init_chunk *in
         param_encode(w, PARAM_SUPPORTED_EXTENSIONS, bytes_of(extensions, sizeof extensions));
     for (size_t i = 0; i < init->unknown_count; i++)
         param_encode(w, PARAM_UNRECOGNIZED, init->unknown[i]);
-    tlv_end(w, at);
+    chunk_end(w, at);
 }
 
 /* |                    TSN                       |
@@ -208,14 +208,20 @@ size_t chunk_begin(struct wr *w, enum chunk_type type, uint8_t flags)
 
 size_t param_begin(struct wr *w, uint16_t type)
 {
-    size_t at = w->len;
+    size_t at = padded(w->len);
 
+    wr_zero(w, at - w->len);
     wr_u16(w, type);
     wr_u16(w, 0);
     return at;
 }
 
-void tlv_end(struct wr *w, size_t at)
+void param_end(struct wr *w, size_t at)
+{
+    wr_patch_u16(w, at + 2, (uint16_t)(w->len - at));
+}
+
+void chunk_end(struct wr *w, size_t at)
 {
     size_t len = w->len - at;
 
@@ -228,5 +234,5 @@ void param_encode(struct wr *w, uint16_t type, struct bytes body)
     size_t at = param_begin(w, type);
 
     wr_bytes(w, body);
-    tlv_end(w, at);
+    param_end(w, at);
 }

@@ -67,10 +67,13 @@ bool reset_request_decode(struct reset_request *out, struct bytes param_body);
 
 void header_encode(struct wr *w, const struct common_header *h);
 
-/* begin returns where the chunk or parameter starts; end fills in its length and pads. */
+/* begin returns where the chunk or parameter starts; end fills in its length. A chunk is padded at
+ * its end, a parameter before the next one begins: the padding of a chunk's last parameter does not
+ * count for the chunk's length (RFC 9260 §3.2). Chunks start at a multiple of four. */
 size_t chunk_begin(struct wr *w, enum chunk_type type, uint8_t flags);
 size_t param_begin(struct wr *w, uint16_t type);
-void tlv_end(struct wr *w, size_t at);
+void chunk_end(struct wr *w, size_t at);
+void param_end(struct wr *w, size_t at);
 
 void init_encode(struct wr *w, enum chunk_type type, const struct init_chunk *init);
 void data_header_encode(struct wr *w, const struct data_chunk *d); /* the payload follows */

@@ -29,7 +29,7 @@ void closing_encode_abort(struct sctp *s, struct wr *w)
 
     if (s->abort_cause)
         param_encode(w, s->abort_cause, bytes_of_string(s->abort_text));
-    tlv_end(w, at);
+    chunk_end(w, at);
 }
 
 static bool is_all_acknowledged(const struct sctp *s)
@@ -83,7 +83,7 @@ static void reply_complete(struct sctp *s, uint32_t tag, uint8_t flags)
     uint8_t chunk[CHUNK_HEADER_LEN];
     struct wr w = wr_of(chunk, sizeof chunk);
 
-    tlv_end(&w, chunk_begin(&w, CHUNK_SHUTDOWN_COMPLETE, flags));
+    chunk_end(&w, chunk_begin(&w, CHUNK_SHUTDOWN_COMPLETE, flags));
     reply_add(s, tag, REPLY_ALONE, wr_written(&w));
 }
 

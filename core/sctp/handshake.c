@@ -14,7 +14,10 @@ int sctp_connect(struct sctp *s, usec now)
         return ERR_OK; /* the peer was first */
     if (s->state != STATE_CLOSED)
         return ERR_WRONG_STATE;
-    handshake_begin(s, now);
+    if (s->has_remote_init)
+        snap_stand(s, now);
+    else
+        handshake_begin(s, now);
     return ERR_OK;
 }
 
@@ -50,17 +53,23 @@ static void measure(struct sctp *s, usec now)
         rto_add_sample(&s->rto, now - s->asked_at);
 }
 
-static bool is_valid(const struct init_chunk *init)
+bool handshake_is_valid(const struct init_chunk *init)
 {
     return init->tag != 0 && init->out_streams != 0 && init->in_streams != 0;
+}
+
+/* Whether both sides may still be making the association. One that stands by SNAP alone counts: a
+ * peer that sends INIT never got ours, and all it can know of us will be what we answer. */
+static bool is_being_made(const struct sctp *s)
+{
+    return s->state < STATE_UP || s->is_unproven;
 }
 
 /* §5.2.1, §5.2.2: before COOKIE ECHO proves the peer, an association keeps its own tag and TSN
  * while it is still being made, and offers fresh ones once it stands. */
 static struct cookie cookie_for(struct sctp *s, usec now, const struct init_chunk *init)
 {
-    bool is_new = s->state == STATE_CLOSED || s->state == STATE_COOKIE_WAIT ||
-                  s->state == STATE_COOKIE_ECHOED;
+    bool is_new = is_being_made(s);
 
     return (struct cookie){
         .made_at = now,
@@ -89,7 +98,7 @@ enum verdict on_init(struct sctp *s, usec now, const struct chunk *c)
     struct init_chunk init, answer = our_init(s);
     struct cookie cookie;
 
-    if (!init_decode(&init, c->body) || !is_valid(&init))
+    if (!init_decode(&init, c->body) || !handshake_is_valid(&init))
         return VERDICT_MALFORMED;
     if (s->state == STATE_SHUTDOWN_ACK_SENT) {
         s->is_shutdown_ack_due = true; /* §9.2: the peer lost our SHUTDOWN ACK and starts anew */
@@ -112,16 +121,14 @@ enum verdict on_init(struct sctp *s, usec now, const struct chunk *c)
     return reply_add(s, init.tag, REPLY_ALONE, wr_written(&w)) ? VERDICT_TAKEN : VERDICT_LIMIT;
 }
 
-/* What both INIT ACK and a proven cookie tell of the peer. */
-static void learn_peer(struct sctp *s, uint32_t tag, uint32_t tsn, uint32_t rwnd,
-                       uint16_t in_streams, bool re_config)
+void handshake_learn_peer(struct sctp *s, const struct peer_init *peer)
 {
-    s->peer_tag = tag;
-    s->peer_re_config = re_config;
-    s->tx.peer_rwnd = rwnd;
-    s->out_streams = in_streams < s->cfg.streams_max ? in_streams : s->cfg.streams_max;
-    rx_start(s, tsn);
-    s->reconfig.expected_seq = tsn; /* RFC 6525 §4.1: numbering begins at the initial TSN */
+    s->peer_tag = peer->tag;
+    s->peer_re_config = peer->re_config;
+    s->tx.peer_rwnd = peer->a_rwnd;
+    s->out_streams = peer->in_streams < s->cfg.streams_max ? peer->in_streams : s->cfg.streams_max;
+    rx_start(s, peer->tsn);
+    s->reconfig.expected_seq = peer->tsn; /* RFC 6525 §4.1: numbering begins at the initial TSN */
 }
 
 static void report_unknown(struct sctp *s, const struct init_chunk *init)
@@ -137,7 +144,7 @@ enum verdict on_init_ack(struct sctp *s, usec now, const struct chunk *c)
 
     if (s->state != STATE_COOKIE_WAIT)
         return VERDICT_UNEXPECTED; /* §5.2.3 */
-    if (!init_decode(&init, c->body) || !is_valid(&init))
+    if (!init_decode(&init, c->body) || !handshake_is_valid(&init))
         return VERDICT_MALFORMED;
     if (init.cookie.len == 0) {
         s->peer_tag = init.tag;
@@ -153,7 +160,11 @@ enum verdict on_init_ack(struct sctp *s, usec now, const struct chunk *c)
     free(s->peer_cookie);
     s->peer_cookie = cookie;
     s->peer_cookie_len = init.cookie.len;
-    learn_peer(s, init.tag, init.tsn, init.a_rwnd, init.in_streams, init.re_config);
+    handshake_learn_peer(s, &(struct peer_init){ .tag = init.tag,
+                                                 .tsn = init.tsn,
+                                                 .a_rwnd = init.a_rwnd,
+                                                 .in_streams = init.in_streams,
+                                                 .re_config = init.re_config });
     report_unknown(s, &init);
     measure(s, now);
     assoc_enter(s, STATE_COOKIE_ECHOED, now);
@@ -166,14 +177,23 @@ static enum verdict accept_cookie(struct sctp *s, usec now, const struct cookie 
     uint8_t ack[CHUNK_HEADER_LEN];
     struct wr w = wr_of(ack, sizeof ack);
 
+    if (is_being_made(s))
+        handshake_learn_peer(s, &(struct peer_init){ .tag = k->peer_tag,
+                                                     .tsn = k->peer_tsn,
+                                                     .a_rwnd = k->peer_rwnd,
+                                                     .in_streams = k->peer_in_streams,
+                                                     .re_config = k->peer_re_config });
+    if (s->is_unproven) {
+        s->is_unproven = false;
+        s->errors = 0;
+        loss_mark_all(s); /* the peer took nothing before this */
+    }
     if (s->state < STATE_UP) {
-        learn_peer(s, k->peer_tag, k->peer_tsn, k->peer_rwnd, k->peer_in_streams,
-                   k->peer_re_config);
         assoc_enter(s, STATE_UP, now);
         if (s->is_wanting_shutdown)
             sctp_shutdown(s, now);
     }
-    tlv_end(&w, chunk_begin(&w, CHUNK_COOKIE_ACK, 0));
+    chunk_end(&w, chunk_begin(&w, CHUNK_COOKIE_ACK, 0));
     reply_add(s, s->peer_tag, 0, wr_written(&w));
     return VERDICT_TAKEN;
 }
@@ -189,7 +209,7 @@ static enum cookie_action judge_cookie(const struct sctp *s, const struct cookie
         return local ? COOKIE_ACCEPT : COOKIE_DROP;
     if (local && peer)
         return COOKIE_ACCEPT; /* D: our cookie came back, maybe again */
-    if (local && s->state < STATE_UP)
+    if (local && is_being_made(s))
         return COOKIE_ACCEPT; /* B: both began at once, and the peer's INIT won */
     if (!local && !peer && k->local_tie == s->local_tag && k->peer_tie == s->peer_tag)
         return COOKIE_RESTART; /* A */

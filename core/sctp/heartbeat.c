@@ -19,7 +19,7 @@ enum verdict on_heartbeat(struct sctp *s, usec now, const struct chunk *c)
     if (s->state < STATE_COOKIE_ECHOED || s->state == STATE_ENDED)
         return VERDICT_UNEXPECTED;
     wr_bytes(&w, c->body);
-    tlv_end(&w, at);
+    chunk_end(&w, at);
     if (!w.ok || w.len > s->cc.packet_bytes - COMMON_HEADER_LEN)
         return VERDICT_LIMIT;
     return reply_add(s, s->peer_tag, 0, wr_written(&w)) ? VERDICT_TAKEN : VERDICT_LIMIT;
@@ -35,7 +35,7 @@ void heartbeat_encode(struct sctp *s, usec now, struct wr *w)
     wr_u64(&iw, (uint64_t)now);
     wr_u64(&iw, s->heartbeat_nonce);
     param_encode(w, PARAM_HEARTBEAT_INFO, wr_written(&iw));
-    tlv_end(w, at);
+    chunk_end(w, at);
     s->is_heartbeat_due = false;
     s->heartbeat_lost_at = now + s->rto.rto_us;
 }

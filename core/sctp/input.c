@@ -65,9 +65,9 @@ static enum verdict on_out_of_the_blue(struct sctp *s, uint32_t tag, const struc
         first->type == CHUNK_ERROR)
         return VERDICT_FORGED;
     if (first->type == CHUNK_SHUTDOWN_ACK)
-        tlv_end(&w, chunk_begin(&w, CHUNK_SHUTDOWN_COMPLETE, FLAG_TAG_REFLECTED));
+        chunk_end(&w, chunk_begin(&w, CHUNK_SHUTDOWN_COMPLETE, FLAG_TAG_REFLECTED));
     else
-        tlv_end(&w, chunk_begin(&w, CHUNK_ABORT, FLAG_TAG_REFLECTED));
+        chunk_end(&w, chunk_begin(&w, CHUNK_ABORT, FLAG_TAG_REFLECTED));
     reply_add(s, tag, REPLY_ALONE, wr_written(&w));
     return VERDICT_FORGED;
 }
@@ -145,6 +145,8 @@ static enum verdict take_packet(struct sctp *s, usec now, struct bytes packet)
         return VERDICT_MALFORMED;
     s->info.received_packets++;
     s->info.received_bytes += packet.len;
+    if (h.tag == s->local_tag && first.type != CHUNK_COOKIE_ECHO)
+        snap_on_tagged(s, now);
     if (!is_tag_right(s, h.tag, &first))
         return on_out_of_the_blue(s, h.tag, &first);
     if (first.type == CHUNK_INIT)

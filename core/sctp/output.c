@@ -98,11 +98,11 @@ static void add_closing(struct sctp *s, struct wr *w)
     if (s->is_shutdown_due && wr_left(w) >= CHUNK_HEADER_LEN + 4) {
         at = chunk_begin(w, CHUNK_SHUTDOWN, 0);
         wr_u32(w, s->rx.cum_tsn);
-        tlv_end(w, at);
+        chunk_end(w, at);
         s->is_shutdown_due = false;
     }
     if (s->is_shutdown_ack_due && wr_left(w) >= CHUNK_HEADER_LEN) {
-        tlv_end(w, chunk_begin(w, CHUNK_SHUTDOWN_ACK, 0));
+        chunk_end(w, chunk_begin(w, CHUNK_SHUTDOWN_ACK, 0));
         s->is_shutdown_ack_due = false;
     }
 }
@@ -117,7 +117,7 @@ static bool add_cookie_echo(struct sctp *s, usec now, struct wr *w)
         return false;
     at = chunk_begin(w, CHUNK_COOKIE_ECHO, 0);
     wr_bytes(w, bytes_of(s->peer_cookie, s->peer_cookie_len));
-    tlv_end(w, at);
+    chunk_end(w, at);
     s->is_cookie_echo_due = false;
     handshake_note_asked(s, now);
     loss_mark_all(s);

@@ -11,8 +11,8 @@ static void respond(struct sctp *s, uint32_t seq, uint32_t result)
 
     wr_u32(&w, seq);
     wr_u32(&w, result);
-    tlv_end(&w, param);
-    tlv_end(&w, at);
+    param_end(&w, param);
+    chunk_end(&w, at);
     reply_add(s, s->peer_tag, 0, wr_written(&w));
 }
 
@@ -153,8 +153,8 @@ void reconfig_encode(struct sctp *s, usec now, struct wr *w)
     wr_u32(w, rc->asked_last_tsn);
     for (size_t i = 0; i < rc->asked_count; i++)
         wr_u16(w, rc->asked[i]);
-    tlv_end(w, param);
-    wr_patch_u16(w, at + 2, (uint16_t)(w->len - at));
+    param_end(w, param);
+    chunk_end(w, at);
     rc->is_due = false;
     s->reconfig_at = now + s->rto.rto_us;
 }

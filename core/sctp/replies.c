@@ -56,7 +56,7 @@ void reply_error_to(struct sctp *s, uint32_t tag, unsigned flags, enum cause_cod
     if (info.len > INFO_MAX)
         info.len = INFO_MAX;
     param_encode(&w, (uint16_t)cause, info);
-    wr_patch_u16(&w, at + 2, (uint16_t)(w.len - at));
+    chunk_end(&w, at);
     reply_add(s, tag, flags, wr_written(&w));
 }
 

@@ -44,7 +44,7 @@ void sack_encode(struct sctp *s, struct wr *w, size_t room)
     }
     for (size_t i = 0; i < duplicates; i++)
         wr_u32(w, s->rx.duplicates[i]);
-    tlv_end(w, at);
+    chunk_end(w, at);
     s->rx.duplicate_count = 0;
     s->rx.unsacked_packets = 0;
     s->rx.is_sack_due = false;

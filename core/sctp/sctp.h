@@ -91,8 +91,10 @@ int sctp_connect(struct sctp *s, usec now);
 size_t sctp_get_init(struct sctp *s, uint8_t out[SCTP_INIT_MAX]);
 
 /* The peer's, which came by signaling, after it was given ours: sctp_connect() will be UP at once,
- * without a packet. ERR_INVALID: not a usable INIT chunk; nothing changes and INIT will be sent. A
- * peer that sends INIT all the same (it never saw ours) is answered as RFC 9260 says. */
+ * without a packet. ERR_INVALID: not a usable INIT chunk of at most SCTP_INIT_MAX bytes, without
+ * padding; nothing changes and INIT will be sent. ERR_WRONG_STATE: not CLOSED any more; likewise.
+ * A peer that sends INIT all the same (it never saw ours) is answered as RFC 9260 says, and one
+ * that stands although we did not get its chunk is sent our INIT: both end in one association. */
 int sctp_set_remote_init(struct sctp *s, struct bytes init);
 
 /* Offers one packet, borrowed until return. */

@@ -111,9 +111,19 @@ static void do_limit(struct play *p, int side)
     sctp_set_stream_limit(p->pair.side[side].sctp, rd_u8(&p->r) % PAIR_STREAMS, 70000);
 }
 
+/* The peer's INIT comes by signaling, on one side or both. */
+static void do_tell(struct play *p, int side)
+{
+    uint8_t init[SCTP_INIT_MAX];
+    size_t len = sctp_get_init(p->pair.side[!side].sctp, init);
+
+    (void)sctp_set_remote_init(p->pair.side[side].sctp, bytes_of(init, len));
+}
+
 static void (*const calls[])(struct play *p, int side) = {
-    do_connect, do_send_small, do_send_large, do_run,         do_toggle_reading, do_read,  do_loss,
-    do_delay,   do_cut,        do_reset,      do_change_path, do_shutdown,       do_abort, do_limit,
+    do_connect,     do_send_small, do_send_large, do_run,   do_toggle_reading,
+    do_read,        do_loss,       do_delay,      do_cut,   do_reset,
+    do_change_path, do_shutdown,   do_abort,      do_limit, do_tell,
 };
 
 static void check(const struct play *p)
