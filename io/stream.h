@@ -33,16 +33,22 @@ struct stream_config {
 };
 
 /* The handler is copied, and never called within this call. ERR_NOMEM, ERR_LIMIT (descriptors),
- * ERR_INVALID (address), ERR_CRYPTO (TLS could not be set up: bad CA file). */
+ * ERR_INVALID (an address that cannot be bound or reached from here), ERR_CRYPTO (TLS could not be
+ * set up: bad CA file). */
 int stream_open(struct stream **out, struct io_loop *loop, const struct stream_config *cfg,
                 const struct stream_handler *h);
 
 /* Its handler is not called again. May be called from that handler. NULL is fine. */
 void stream_close(struct stream *s);
 
+/* Where it leaves from; known from `connected` on. */
+const struct addr *stream_local(const struct stream *s);
+
 /* Copies what the kernel does not take at once. ERR_WRONG_STATE before OPEN; ERR_LIMIT: the queue
  * is full and nothing was taken. */
 int stream_send(struct stream *s, struct bytes data);
+
+/* Nothing is queued: bulk goes out only then, so that it waits where it can still be reordered. */
 bool stream_can_send(const struct stream *s);
 
 #endif
