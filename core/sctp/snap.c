@@ -2,8 +2,8 @@
  *
  * Each side tells its INIT once; who has the other's stands as soon as DTLS does. Signaling may
  * fail one of the two, so one that stands is `unproven` until something comes with its tag, which
- * only its own INIT can have told. Up to then an INIT of the peer is answered as in COOKIE-WAIT
- * (RFC 9260 §5.2.1), not as a restart, and its cookie is taken even if its numbers are other ones. */
+ * only its own INIT can have told. Up to then an INIT of the peer is answered as in COOKIE-WAIT,
+ * not as a restart (RFC 9260 §5.2.1), and its cookie is taken even if its numbers are others. */
 #include "core/sctp/assoc.h"
 
 size_t sctp_get_init(struct sctp *s, uint8_t out[SCTP_INIT_MAX])

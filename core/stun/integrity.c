@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
+#include "core/base/crc32.h"
 #include "core/stun/stun.h"
 
 #define BLOCK_BYTES 64 /* of SHA-1, RFC 2104 */
@@ -69,31 +70,14 @@ bool stun_has_integrity(const struct stun_msg *m, struct bytes key)
            0;
 }
 
-static uint32_t crc_bytes(uint32_t crc, struct bytes b)
-{
-    /* CRC-32 of ITU-T V.42, reflected 0xedb88320, four bits at a time. */
-    static const uint32_t nibble[16] = {
-        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
-        0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-        0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
-    };
-
-    for (size_t i = 0; i < b.len; i++) {
-        crc ^= b.data[i];
-        crc = crc >> 4 ^ nibble[crc & 15];
-        crc = crc >> 4 ^ nibble[crc & 15];
-    }
-    return crc;
-}
-
 uint32_t stun_crc32(struct bytes covered)
 {
     uint8_t header[STUN_HEADER_BYTES];
     uint32_t crc;
 
     header_until(covered, STUN_ATTR_HEADER_BYTES + sizeof crc, header);
-    crc = crc_bytes(0xffffffffu, bytes_of(header, sizeof header));
-    crc =
-        crc_bytes(crc, bytes_of(covered.data + STUN_HEADER_BYTES, covered.len - STUN_HEADER_BYTES));
-    return ~crc ^ STUN_CRC_XOR;
+    crc = crc32_ieee(0, bytes_of(header, sizeof header));
+    crc = crc32_ieee(crc,
+                     bytes_of(covered.data + STUN_HEADER_BYTES, covered.len - STUN_HEADER_BYTES));
+    return crc ^ STUN_CRC_XOR;
 }
