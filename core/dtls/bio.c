@@ -19,17 +19,45 @@
 
 #define FAR_AHEAD_S (INT64_C(1) << 40) /* some 35,000 years */
 
+/* The record layer that goes on with OpenSSL's key must know where its nonces are (RFC 5288 §3). */
+static void note_nonce(struct dtls_bio *io, struct bytes dgram)
+{
+    struct rd r = rd_of(dgram);
+
+    while (rd_left(&r)) {
+        uint16_t epoch;
+        struct rd fragment;
+        uint64_t nonce;
+
+        rd_skip(&r, 1 + 2); /* type, version */
+        epoch = rd_u16(&r);
+        rd_skip(&r, 6); /* sequence number */
+        fragment = rd_sub(&r, rd_u16(&r));
+        nonce = rd_u64(&fragment);
+        if (epoch && fragment.ok)
+            io->sealed_nonce = nonce;
+    }
+}
+
+/* What is longer is no last flight. */
+static void note_step(struct dtls_bio *io, struct bytes dgram)
+{
+    struct wr w = wr_of(io->step + io->step_len, sizeof io->step - io->step_len);
+
+    wr_u16(&w, (uint16_t)dgram.len);
+    wr_bytes(&w, dgram);
+    if (w.ok)
+        io->step_len += w.len;
+}
+
 static int on_write(BIO *bio, const char *data, int len)
 {
     struct dtls_bio *io = BIO_get_data(bio);
     struct bytes dgram = bytes_of(data, len > 0 ? (size_t)len : 0);
 
     BIO_clear_retry_flags(bio);
-    if (io->sink && dgram.len && dgram.data[0] == DTLS_CONTENT_DATA) {
-        wr_bytes(io->sink, dgram);
-        return len;
-    }
-    io->datagrams_sent++;
+    note_nonce(io, dgram);
+    note_step(io, dgram);
     /* Where there is no room it is a datagram lost on its way: the timers know what to do. */
     (void)dtls_queue_add(&io->out, dgram);
     return len;
@@ -106,6 +134,7 @@ void dtls_bio_deinit(struct dtls_bio *io)
 void dtls_bio_offer(struct dtls_bio *io, struct bytes dgram)
 {
     io->input = dgram;
+    io->step_len = 0;
 }
 
 void dtls_bio_retract(struct dtls_bio *io)

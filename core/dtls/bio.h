@@ -1,8 +1,8 @@
 /* bio.h: the two ends of an SSL object as datagrams in memory.
  *
  * Reading gives the datagram offered by dtls_bio_offer() once and then asks to retry. Writing
- * queues a datagram, or, while a sink is set, hands application records to it. The BIO also holds
- * OpenSSL's retransmission timer still: see dtls_bio_expire(). */
+ * queues a datagram. The BIO also holds OpenSSL's retransmission timer still: see
+ * dtls_bio_expire(). */
 #ifndef HAWSER_DTLS_BIO_H
 #define HAWSER_DTLS_BIO_H
 
@@ -14,16 +14,23 @@
 /* The longest flight is five messages of a few fragments each. */
 #define DTLS_BIO_DATAGRAMS_MAX 32
 
+/* ChangeCipherSpec and Finished take 75 bytes, in one datagram or two. */
+#define DTLS_BIO_STEP_MAX 160
+
 struct timeval;
 
 struct dtls_bio {
-    BIO *bio;                /* the SSL object's, for reading and writing */
-    struct bytes input;      /* borrowed; empty once it was read */
-    struct dtls_queue out;   /* what waits to be sent */
-    struct wr *sink;         /* where application records go instead */
-    struct timeval *timer;   /* OpenSSL's deadline while it waits for an answer, or NULL */
-    uint64_t flights;        /* how often the timer went from stopped to running */
-    uint64_t datagrams_sent; /* all writes but those to the sink */
+    BIO *bio;              /* the SSL object's, for reading and writing */
+    struct bytes input;    /* borrowed; empty once it was read */
+    struct dtls_queue out; /* what waits to be sent */
+    struct timeval *timer; /* OpenSSL's deadline while it waits for an answer, or NULL */
+    uint64_t flights;      /* how often the timer went from stopped to running */
+    uint64_t sealed_nonce; /* explicit nonce of the last record written in epoch 1 */
+
+    /* What was written since dtls_bio_offer(), each datagram behind its length in two bytes: after
+     * the handshake's last step, the last flight. */
+    uint8_t step[DTLS_BIO_STEP_MAX];
+    size_t step_len;
 };
 
 BIO_METHOD *dtls_bio_method_new(void);

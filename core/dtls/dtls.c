@@ -70,10 +70,8 @@ int dtls_new(struct dtls **out, const struct dtls_config *cfg, const struct rng 
         dtls_queue_init(&d->held, HELD_MAX);
         err = dtls_handshake_init(&d->handshake, cfg);
     }
-    if (err == ERR_OK) {
-        dtls_record_init(&d->record, d->handshake.ssl, &d->handshake.io);
+    if (err == ERR_OK)
         return ERR_OK;
-    }
     ERR_clear_error();
     dtls_free(d);
     *out = NULL;
@@ -93,9 +91,27 @@ void dtls_free(struct dtls *d)
 
 static void send_close_notify(struct dtls *d)
 {
+    uint8_t alert[DTLS_CLOSE_NOTIFY_MAX];
+    size_t len = dtls_record_seal_close(&d->record, alert);
+
+    if (len)
+        (void)dtls_queue_add(&d->handshake.io.out, bytes_of(alert, len));
     ERR_clear_error();
-    (void)SSL_shutdown(d->handshake.ssl);
-    ERR_clear_error();
+}
+
+/* RFC 6347 §4.2.4: whose flight was the last says it again when it is asked; who has sent data has
+ * it. A client's last step wrote nothing. */
+static void answer_again(struct dtls *d)
+{
+    struct dtls_bio *io = &d->handshake.io;
+    struct rd r = rd_of(bytes_of(io->step, io->step_len));
+
+    if (d->record.has_data)
+        io->step_len = 0;
+    if (!d->record.has_asked || io->out.count)
+        return;
+    while (rd_left(&r))
+        (void)dtls_queue_add(&io->out, rd_bytes(&r, rd_u16(&r)));
 }
 
 /* Opens records of an association that is up, and sees whether the peer ended it with them. */
@@ -103,6 +119,7 @@ static enum verdict open_records(struct dtls *d, const struct dtls_scan *scan)
 {
     enum verdict verdict = dtls_record_open(&d->record, scan);
 
+    answer_again(d);
     if (d->record.state == DTLS_RECORD_CLOSED) {
         send_close_notify(d); /* RFC 5246 §7.2.1: the other side's is answered */
         enter(d, DTLS_CLOSED);
@@ -113,32 +130,50 @@ static enum verdict open_records(struct dtls *d, const struct dtls_scan *scan)
     return verdict;
 }
 
+/* The keys are all that the record layer needs: OpenSSL's 60 KiB go. */
+static bool take_keys(struct dtls *d)
+{
+    struct dtls_keys keys;
+    int err = dtls_keys_get(&keys, d->handshake.ssl, d->role);
+
+    if (!err)
+        err = dtls_record_init(&d->record, &keys, d->handshake.io.sealed_nonce);
+    OPENSSL_cleanse(&keys, sizeof keys);
+    ERR_clear_error();
+    dtls_handshake_end(&d->handshake);
+    return err == ERR_OK;
+}
+
 static void on_step(struct dtls *d, enum dtls_step step)
 {
-    static const struct dtls_scan nothing;
-
     if (step == DTLS_STEP_FAILED) {
         fail(d, d->handshake.reason);
-    } else if (step == DTLS_STEP_DONE) {
+    } else if (step == DTLS_STEP_DONE && take_keys(d)) {
         enter(d, DTLS_UP);
         add_event(d, DTLS_EVENT_UP, DTLS_REASON_NONE);
-        (void)open_records(d, &nothing);
+    } else if (step == DTLS_STEP_DONE) {
+        fail(d, DTLS_REASON_PROTOCOL);
     }
 }
 
-static enum verdict hold(struct dtls *d, const struct dtls_scan *scan)
+static enum verdict hold(struct dtls *d, struct bytes dgram)
 {
-    return dtls_queue_add(&d->held, scan->whole) ? VERDICT_TAKEN : VERDICT_LIMIT;
+    return dtls_queue_add(&d->held, dgram) ? VERDICT_TAKEN : VERDICT_LIMIT;
 }
 
 static enum verdict on_flight(struct dtls *d, usec now, const struct dtls_scan *scan)
 {
-    if (scan->first_type == DTLS_CONTENT_DATA)
-        return hold(d, scan); /* overtook the Finished */
+    size_t data_len = scan->whole.len - scan->flight.len;
+
+    /* Data that overtook the Finished, or came with it, waits for the keys; OpenSSL never sees it. */
+    if (data_len && hold(d, bytes_of(scan->whole.data + scan->flight.len, data_len)))
+        return VERDICT_LIMIT;
+    if (scan->flight.len == 0)
+        return VERDICT_TAKEN;
     if (scan->sealed_count > SEALED_EARLY_MAX - d->sealed_early)
         return VERDICT_LIMIT;
     d->sealed_early += scan->sealed_count;
-    on_step(d, dtls_handshake_input(&d->handshake, now, scan->whole));
+    on_step(d, dtls_handshake_input(&d->handshake, now, scan->flight));
     return VERDICT_TAKEN;
 }
 
@@ -158,7 +193,7 @@ static enum verdict take(struct dtls *d, usec now, struct bytes dgram)
     if (d->state == DTLS_UP)
         return open_records(d, &scan);
     if (d->state == DTLS_IDLE && d->role == DTLS_SERVER)
-        return hold(d, &scan);
+        return hold(d, scan.whole);
     return VERDICT_UNEXPECTED;
 }
 

@@ -3,7 +3,6 @@
 #include "core/dtls/handshake.h"
 
 #include "core/dtls/identity.h"
-#include "core/dtls/record.h"
 
 #include <openssl/err.h>
 
@@ -51,9 +50,16 @@ int dtls_handshake_init(struct dtls_handshake *h, const struct dtls_config *cfg)
     return h->ssl && set_up_ssl(h, cfg) ? ERR_OK : ERR_NOMEM;
 }
 
-void dtls_handshake_deinit(struct dtls_handshake *h)
+void dtls_handshake_end(struct dtls_handshake *h)
 {
     SSL_free(h->ssl); /* and the BIO */
+    h->ssl = NULL;
+    h->resend_at = USEC_NEVER;
+}
+
+void dtls_handshake_deinit(struct dtls_handshake *h)
+{
+    dtls_handshake_end(h);
     dtls_bio_deinit(&h->io);
 }
 

@@ -24,6 +24,9 @@ enum dtls_step { DTLS_STEP_WAITING, DTLS_STEP_DONE, DTLS_STEP_FAILED };
 int dtls_handshake_init(struct dtls_handshake *h, const struct dtls_config *cfg);
 void dtls_handshake_deinit(struct dtls_handshake *h);
 
+/* Frees the SSL object and all it holds; what waits to be sent stays. After DTLS_STEP_DONE. */
+void dtls_handshake_end(struct dtls_handshake *h);
+
 /* Goes as far as the datagram allows; an empty one makes a client send its first flight. */
 enum dtls_step dtls_handshake_input(struct dtls_handshake *h, usec now, struct bytes dgram);
 

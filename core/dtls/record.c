@@ -1,4 +1,4 @@
-/* record.c: application data through the SSL object, into and out of buffers that exist already. */
+/* record.c: one AEAD operation a record, where it lies. */
 #include "core/dtls/record.h"
 
 #include "core/dtls/wire.h"
@@ -7,140 +7,267 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
-#define LENGTH_BYTES 2  /* before each packet in rx; a record's overhead is more than that */
-#define WINDOW       64 /* OpenSSL's replay window */
+#define LENGTH_BYTES      2 /* before each packet in `packets`; a record's overhead is more */
+#define EXPLICIT_BYTES    8
+#define AAD_BYTES         13 /* RFC 5246 §6.2.3.3: epoch and sequence, type, version, length */
+#define EPOCH             1  /* there is no renegotiation */
+#define SEQUENCE_END      (UINT64_C(1) << 48)
+#define ALERT_CLOSE       0 /* close_notify: RFC 5246 §7.2 */
+#define ALERT_LEVEL_WARN  1
+#define ALERT_LEVEL_FATAL 2
 
-/* Counts one record in, if it is whole and what we know. */
-static bool scan_record(struct rd *r, struct dtls_scan *scan)
+/* OpenSSL's records that may still come, Finished and alerts repeated, count on from the nonce that
+ * was seen; ours begin so far ahead that neither reaches the other, round the 64 bits or not. */
+#define NONCE_AHEAD (UINT64_C(1) << 32)
+
+struct header {
+    uint8_t type;
+    uint16_t version, epoch;
+    uint64_t sequence;
+    struct bytes fragment;
+};
+
+static bool read_header(struct rd *r, struct header *h)
 {
-    uint8_t type = rd_u8(r);
-    uint16_t version = rd_u16(r), epoch = rd_u16(r);
-    uint64_t sequence = rd_uint(r, 6);
-
-    rd_skip(r, rd_u16(r));
-    if (!r->ok || (version != DTLS_VERSION_1_2 && version != DTLS_VERSION_1_0) ||
-        type < DTLS_CONTENT_CHANGE_CIPHER_SPEC || type > DTLS_CONTENT_DATA ||
-        (type == DTLS_CONTENT_DATA && epoch == 0))
-        return false;
-    if (scan->count++ == 0) {
-        scan->first_type = type;
-        scan->epoch = epoch;
-        scan->sequence = sequence;
-    }
-    scan->sealed_count += epoch > 0;
-    return true;
+    h->type = rd_u8(r);
+    h->version = rd_u16(r);
+    h->epoch = rd_u16(r);
+    h->sequence = rd_uint(r, 6);
+    h->fragment = rd_bytes(r, rd_u16(r));
+    return r->ok && (h->version == DTLS_VERSION_1_2 || h->version == DTLS_VERSION_1_0) &&
+           h->type >= DTLS_CONTENT_CHANGE_CIPHER_SPEC && h->type <= DTLS_CONTENT_DATA &&
+           (h->type != DTLS_CONTENT_DATA || h->epoch > 0);
 }
 
 bool dtls_scan(struct bytes dgram, struct dtls_scan *scan)
 {
     struct rd r = rd_of(dgram);
+    struct header h;
+    bool has_data = false;
 
     *scan = (struct dtls_scan){ 0 };
-    while (rd_left(&r) && scan_record(&r, scan))
+    while (rd_left(&r) && read_header(&r, &h)) {
         scan->whole = bytes_of(dgram.data, (size_t)(r.p - dgram.data));
+        if (scan->count++ == 0)
+            scan->first_type = h.type;
+        has_data |= h.type == DTLS_CONTENT_DATA;
+        if (has_data)
+            continue;
+        scan->sealed_count += h.epoch > 0;
+        scan->flight = scan->whole;
+    }
     return scan->count > 0;
 }
 
-void dtls_record_init(struct dtls_record *r, SSL *ssl, struct dtls_bio *io)
+/* ---- Life ------------------------------------------------------------------------------------ */
+
+static EVP_CIPHER_CTX *new_cipher(const struct dtls_keys *keys, const struct dtls_key *key,
+                                  int is_sealing)
 {
-    *r = (struct dtls_record){ .ssl = ssl, .io = io };
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+
+    if (ctx && EVP_CipherInit_ex(ctx, keys->cipher, NULL, key->key, NULL, is_sealing) > 0)
+        return ctx;
+    EVP_CIPHER_CTX_free(ctx);
+    return NULL;
+}
+
+int dtls_record_init(struct dtls_record *r, const struct dtls_keys *keys, uint64_t tx_nonce)
+{
+    memset(r, 0, sizeof *r);
+    r->is_gcm = keys->is_gcm;
+    r->tx_sequence = DTLS_RECORD_FIRST;
+    r->tx_nonce = tx_nonce + NONCE_AHEAD;
+    memcpy(r->tx_iv, keys->tx.iv, sizeof r->tx_iv);
+    memcpy(r->rx_iv, keys->rx.iv, sizeof r->rx_iv);
+    r->tx = new_cipher(keys, &keys->tx, 1);
+    r->rx = new_cipher(keys, &keys->rx, 0);
+    ERR_clear_error();
+    return r->tx && r->rx ? ERR_OK : ERR_NOMEM;
 }
 
 void dtls_record_deinit(struct dtls_record *r)
 {
-    OPENSSL_cleanse(r->rx, sizeof r->rx);
+    EVP_CIPHER_CTX_free(r->tx); /* wipes the key schedule */
+    EVP_CIPHER_CTX_free(r->rx);
+    OPENSSL_cleanse(r, sizeof *r);
 }
 
-/* OpenSSL drops what it has seen before without a word; this is only to count it rightly. */
-static bool was_seen(const struct dtls_record *r, uint64_t sequence)
+/* ---- One record ------------------------------------------------------------------------------ */
+
+/* GCM: the salt, then what travels with the record. CHACHA20: the IV with epoch and sequence
+ * number added in (RFC 7905 §2). */
+static void make_nonce(uint8_t nonce[DTLS_NONCE_BYTES], const uint8_t iv[DTLS_NONCE_BYTES],
+                       uint64_t number)
 {
-    if (sequence > r->top)
+    struct wr w = wr_of(nonce + 4, 8);
+
+    memcpy(nonce, iv, 4);
+    wr_u64(&w, number);
+    for (size_t i = 4; i < DTLS_NONCE_BYTES; i++)
+        nonce[i] ^= iv[i]; /* zero for GCM */
+}
+
+static uint64_t epoch_and(uint64_t sequence)
+{
+    return (uint64_t)EPOCH << 48 | sequence;
+}
+
+static void make_aad(uint8_t aad[AAD_BYTES], uint8_t type, uint16_t version, uint64_t sequence,
+                     size_t len)
+{
+    struct wr w = wr_of(aad, AAD_BYTES);
+
+    wr_u64(&w, epoch_and(sequence));
+    wr_u8(&w, type);
+    wr_u16(&w, version);
+    wr_u16(&w, (uint16_t)len);
+}
+
+/* Text of `len` bytes becomes a record at `at`, whose body begins where the text is. */
+static bool seal_record(struct dtls_record *r, uint8_t type, uint8_t *at, uint8_t *text, size_t len)
+{
+    struct wr w = wr_of(at, DTLS_RECORD_HEADER + EXPLICIT_BYTES);
+    uint8_t nonce[DTLS_NONCE_BYTES], aad[AAD_BYTES];
+    size_t explicit_len = r->is_gcm ? EXPLICIT_BYTES : 0;
+    int n;
+
+    if (r->tx_sequence == SEQUENCE_END)
         return false;
-    return r->top - sequence >= WINDOW || r->seen >> (r->top - sequence) & 1;
+    wr_u8(&w, type);
+    wr_u16(&w, DTLS_VERSION_1_2);
+    wr_u64(&w, epoch_and(r->tx_sequence));
+    wr_u16(&w, (uint16_t)(explicit_len + len + DTLS_TAIL));
+    if (r->is_gcm)
+        wr_u64(&w, r->tx_nonce);
+    make_nonce(nonce, r->tx_iv, r->is_gcm ? r->tx_nonce : epoch_and(r->tx_sequence));
+    make_aad(aad, type, DTLS_VERSION_1_2, r->tx_sequence, len);
+    r->tx_sequence++; /* also if what follows fails: a number is never used again */
+    r->tx_nonce++;
+    return EVP_CipherInit_ex(r->tx, NULL, NULL, NULL, nonce, 1) > 0 &&
+           EVP_CipherUpdate(r->tx, NULL, &n, aad, sizeof aad) > 0 &&
+           EVP_CipherUpdate(r->tx, text, &n, text, (int)len) > 0 &&
+           EVP_CipherFinal_ex(r->tx, text + len, &n) > 0 &&
+           EVP_CIPHER_CTX_ctrl(r->tx, EVP_CTRL_AEAD_GET_TAG, DTLS_TAIL, text + len) > 0;
 }
 
-static void note_seen(struct dtls_record *r, uint64_t sequence)
+/* The text goes to `out`, which has room for the fragment; returns its length, or -1: forged. */
+static int open_record(struct dtls_record *r, const struct header *h, uint8_t *out)
 {
-    if (sequence > r->top) {
-        r->seen = sequence - r->top < WINDOW ? r->seen << (sequence - r->top) : 0;
-        r->top = sequence;
-    }
-    if (r->top - sequence < WINDOW)
-        r->seen |= UINT64_C(1) << (r->top - sequence);
+    size_t explicit_len = r->is_gcm ? EXPLICIT_BYTES : 0;
+    struct rd body = rd_of(h->fragment);
+    uint64_t number = r->is_gcm ? rd_u64(&body) : epoch_and(h->sequence);
+    uint8_t nonce[DTLS_NONCE_BYTES], aad[AAD_BYTES], tag[DTLS_TAIL];
+    size_t len;
+    int n;
+
+    if (h->fragment.len < explicit_len + DTLS_TAIL)
+        return -1;
+    len = rd_left(&body) - DTLS_TAIL;
+    memcpy(tag, body.p + len, DTLS_TAIL);
+    make_nonce(nonce, r->rx_iv, number);
+    make_aad(aad, h->type, h->version, h->sequence, len);
+    if (EVP_CipherInit_ex(r->rx, NULL, NULL, NULL, nonce, 0) > 0 &&
+        EVP_CIPHER_CTX_ctrl(r->rx, EVP_CTRL_AEAD_SET_TAG, DTLS_TAIL, tag) > 0 &&
+        EVP_CipherUpdate(r->rx, NULL, &n, aad, sizeof aad) > 0 &&
+        EVP_CipherUpdate(r->rx, out, &n, body.p, (int)len) > 0 &&
+        EVP_CipherFinal_ex(r->rx, out + len, &n) > 0)
+        return (int)len;
+    OPENSSL_cleanse(out, len); /* RFC 5116 §2.2: nothing of it may be used */
+    return -1;
 }
 
-/* One packet out of the SSL object into rx; false when it wants another datagram, or ended. */
-static bool read_packet(struct dtls_record *r)
-{
-    struct wr w = wr_of(r->rx + r->rx_len, sizeof r->rx - r->rx_len);
-    int got, error;
+/* ---- Datagrams ------------------------------------------------------------------------------- */
 
-    wr_u16(&w, 0);
-    if (wr_left(&w) == 0)
-        return false;
-    got = SSL_read(r->ssl, w.data + w.len, (int)wr_left(&w));
-    if (got > 0) {
-        wr_patch_u16(&w, 0, (uint16_t)got);
-        r->rx_len += LENGTH_BYTES + (size_t)got;
-        return true;
-    }
-    error = SSL_get_error(r->ssl, got);
-    if (error == SSL_ERROR_ZERO_RETURN)
+static void on_alert(struct dtls_record *r, struct bytes alert)
+{
+    if (alert.len == 2 && alert.data[1] == ALERT_CLOSE)
         r->state = DTLS_RECORD_CLOSED;
-    else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
+    else if (alert.len == 2 && alert.data[0] == ALERT_LEVEL_FATAL)
         r->state = DTLS_RECORD_ALERT;
-    return false;
+}
+
+/* What was opened lies behind the packets. */
+static void take_text(struct dtls_record *r, const struct header *h, size_t len)
+{
+    struct wr w = wr_of(r->packets + r->packet_len, LENGTH_BYTES);
+
+    if (h->type == DTLS_CONTENT_ALERT) {
+        on_alert(r, bytes_of(r->packets + r->packet_len + LENGTH_BYTES, len));
+    } else if (h->type == DTLS_CONTENT_HANDSHAKE) {
+        r->has_asked = true;
+    } else if (h->type == DTLS_CONTENT_DATA && len > 0) {
+        r->has_data = true;
+        wr_u16(&w, (uint16_t)len);
+        r->packet_len += LENGTH_BYTES + len;
+    }
+}
+
+static enum verdict take_record(struct dtls_record *r, const struct header *h)
+{
+    int len;
+
+    if (h->epoch == 0 && h->type == DTLS_CONTENT_HANDSHAKE) {
+        r->has_asked = true; /* the peer repeats its flight; nothing in it is believed */
+        return VERDICT_TAKEN;
+    }
+    if (h->epoch != EPOCH)
+        return VERDICT_UNEXPECTED;
+    if (dtls_window_has(&r->window, h->sequence))
+        return VERDICT_DUPLICATE;
+    len = open_record(r, h, r->packets + r->packet_len + LENGTH_BYTES);
+    if (len < 0)
+        return VERDICT_FORGED;
+    dtls_window_add(&r->window, h->sequence);
+    take_text(r, h, (size_t)len);
+    return VERDICT_TAKEN;
 }
 
 enum verdict dtls_record_open(struct dtls_record *r, const struct dtls_scan *scan)
 {
-    uint64_t sent_before = r->io->datagrams_sent;
-    size_t len_before;
+    struct rd rd = rd_of(scan->whole);
+    enum verdict first = VERDICT_MALFORMED;
+    struct header h;
 
-    if (r->rx_at == r->rx_len)
-        r->rx_at = r->rx_len = 0;
-    if (scan->whole.len > sizeof r->rx - r->rx_len)
-        return VERDICT_LIMIT;
-    len_before = r->rx_len;
+    r->has_asked = false;
+    if (r->packet_at == r->packet_len)
+        r->packet_at = r->packet_len = 0;
+    if (scan->whole.len > sizeof r->packets - r->packet_len)
+        return VERDICT_LIMIT; /* a record is longer than its packet and the length before that */
+    while (r->state == DTLS_RECORD_OPEN && rd_left(&rd) && read_header(&rd, &h)) {
+        enum verdict verdict = take_record(r, &h);
+
+        /* One good record makes a good datagram; otherwise the first one's fate is told. */
+        if (verdict == VERDICT_TAKEN || first == VERDICT_MALFORMED)
+            first = verdict;
+    }
     ERR_clear_error();
-    dtls_bio_offer(r->io, scan->whole);
-    while (read_packet(r))
-        continue;
-    dtls_bio_retract(r->io);
-    ERR_clear_error();
-    if (r->rx_len == len_before && r->state == DTLS_RECORD_OPEN &&
-        r->io->datagrams_sent == sent_before)
-        return scan->epoch && was_seen(r, scan->sequence) ? VERDICT_DUPLICATE : VERDICT_FORGED;
-    if (scan->epoch)
-        note_seen(r, scan->sequence);
-    return VERDICT_TAKEN;
+    return first;
 }
 
 bool dtls_record_next(struct dtls_record *r, struct bytes *packet)
 {
-    struct rd rx = rd_of(bytes_of(r->rx + r->rx_at, r->rx_len - r->rx_at));
+    struct rd rd = rd_of(bytes_of(r->packets + r->packet_at, r->packet_len - r->packet_at));
 
-    *packet = rd_bytes(&rx, rd_u16(&rx));
-    if (!rx.ok)
+    *packet = rd_bytes(&rd, rd_u16(&rd));
+    if (!rd.ok)
         return false;
-    r->rx_at += LENGTH_BYTES + packet->len;
+    r->packet_at += LENGTH_BYTES + packet->len;
     return true;
 }
 
-/* Seals datagram i so that it begins at `at`, which is where it lies or, when records turn out
- * shorter than the room left for them (CHACHA20 has no explicit nonce), before that. Returns the
- * sealed length, 0 on failure. */
-static size_t seal_one(struct dtls_record *r, const struct out *run, size_t i, size_t at)
+/* Seals datagram i so that it begins at `at`, which is where it lies or, as CHACHA20 has no explicit
+ * nonce, before that. Returns the sealed length, 0 on failure. */
+static size_t seal_datagram(struct dtls_record *r, const struct out *run, size_t i, size_t at)
 {
     struct bytes dgram = out_datagram(run, i);
     size_t len = dgram.len - run->head - run->tail;
-    struct wr sink = wr_of(run->buf + at, (size_t)(dgram.data + dgram.len - (run->buf + at)));
-    int written;
+    size_t head = r->is_gcm ? DTLS_HEAD : DTLS_HEAD - EXPLICIT_BYTES;
+    uint8_t *start = run->buf + at, *text = start + head;
 
-    r->io->sink = &sink;
-    written = SSL_write(r->ssl, dgram.data + run->head, (int)len);
-    r->io->sink = NULL;
-    return written > 0 && (size_t)written == len ? wr_written(&sink).len : 0;
+    if (text != dgram.data + run->head)
+        memmove(text, dgram.data + run->head, len);
+    return seal_record(r, DTLS_CONTENT_DATA, start, text, len) ? head + len + DTLS_TAIL : 0;
 }
 
 int dtls_record_seal(struct dtls_record *r, struct out *run)
@@ -148,9 +275,8 @@ int dtls_record_seal(struct dtls_record *r, struct out *run)
     size_t at = 0, segment = 0;
 
     assert(run->head == DTLS_HEAD && run->tail == DTLS_TAIL);
-    ERR_clear_error();
     for (size_t i = 0; i < run->count; i++) {
-        size_t len = seal_one(r, run, i, at);
+        size_t len = seal_datagram(r, run, i, at);
 
         if (len == 0) {
             ERR_clear_error();
@@ -163,4 +289,13 @@ int dtls_record_seal(struct dtls_record *r, struct out *run)
     run->segment = segment;
     run->len = at;
     return ERR_OK;
+}
+
+size_t dtls_record_seal_close(struct dtls_record *r, uint8_t out[DTLS_CLOSE_NOTIFY_MAX])
+{
+    size_t head = r->is_gcm ? DTLS_HEAD : DTLS_HEAD - EXPLICIT_BYTES;
+
+    out[head] = ALERT_LEVEL_WARN;
+    out[head + 1] = ALERT_CLOSE;
+    return seal_record(r, DTLS_CONTENT_ALERT, out, out + head, 2) ? head + 2 + DTLS_TAIL : 0;
 }

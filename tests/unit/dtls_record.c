@@ -1,4 +1,5 @@
 /* Sealed data between two associations of ours: runs, replays, altered bytes, closing. */
+#include "core/dtls/window.h"
 #include "tests/check.h"
 #include "tests/support/dtls_pair.h"
 
@@ -128,7 +129,7 @@ TEST(replayed_records_are_dropped)
     CHECK("nor the later one", give(SERVER, buf, len) == VERDICT_DUPLICATE);
     CHECK("two packets came", pair.seen[SERVER].packets == 2);
     old_len = seal(old, 10);
-    for (int i = 0; i < 70; i++)
+    for (int i = 0; i < DTLS_WINDOW + 1; i++)
         len = seal(buf, 10);
     CHECK("far ahead", give(SERVER, buf, len) == VERDICT_TAKEN);
     CHECK("too old to tell counts as seen", give(SERVER, old, old_len) == VERDICT_DUPLICATE);
@@ -181,7 +182,7 @@ TEST(foreign_and_misplaced_datagrams)
         { "an alert in the clear",
           { 21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40 },
           15,
-          VERDICT_FORGED },
+          VERDICT_UNEXPECTED },
         { "an alert sealed with no key of ours",
           { 21, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 99, 0, 2, 2, 40 },
           15,
