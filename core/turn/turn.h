@@ -5,10 +5,11 @@
  *                        '----error, or no answer to all requests-----------------^
  *     LIVE --stop--> STOPPED (refresh with lifetime 0, then silence)
  *
- * 401 and 438 are answered with the realm and nonce they bring; 300 becomes an event with the other
- * server's address, for the caller to start anew. Permissions and channels are refreshed for as long
- * as turn_permit() or turn_bind() holds. Timers: resend, refresh, permissions, channels. Left out:
- * EVEN-PORT, RESERVATION-TOKEN, DONT-FRAGMENT, TCP allocations (RFC 6062), DTLS: deviations.md. */
+ * 401 and 438 are answered with the realm and nonce they bring; 300 becomes an event with the
+ * other server's address, for the caller to start anew. Permissions and channels are renewed while
+ * the allocation lives. Timers: resend and give-up of each request, refresh, expiry, permissions,
+ * channels, and over UDP a keep-alive where nothing else was sent. Left out: EVEN-PORT,
+ * RESERVATION-TOKEN, DONT-FRAGMENT, TCP allocations (RFC 6062), DTLS: deviations.md, T3. */
 #ifndef HAWSER_TURN_H
 #define HAWSER_TURN_H
 
@@ -21,6 +22,7 @@
 #define TURN_CHANNELS_MAX    8
 #define TURN_HEAD_MAX        52 /* most that turn_wrap() adds to a datagram, padding included */
 #define TURN_DATAGRAM_MAX    2048
+#define TURN_STREAM_MAX      65536 /* most bytes that turn_input_stream() takes at once */
 #define TURN_CREDENTIAL_MAX  256
 
 struct turn;
@@ -47,21 +49,22 @@ struct turn_event {
     uint16_t code;
 };
 
-/* ERR_NOMEM; ERR_INVALID: credentials too long. rng is borrowed. */
+/* ERR_NOMEM; ERR_INVALID: credentials too long, or nobody can be at the server's address. rng is
+ * borrowed. */
 int turn_new(struct turn **out, const struct turn_config *cfg, const struct rng *rng);
 void turn_free(struct turn *t); /* wipes the credentials; NULL is fine */
 
 void turn_start(struct turn *t, usec now);
 
-/* Gives the allocation back: one Refresh with lifetime 0 comes out, nothing waits for its answer. */
+/* Gives the allocation back: one Refresh with lifetime 0 comes out; nothing waits for an answer. */
 void turn_stop(struct turn *t, usec now);
 
 /* Offers a datagram of the server's, borrowed until return; from anyone else it is FOREIGN, as is
- * what is neither STUN nor ChannelData. */
+ * what is neither STUN nor ChannelData, and what is about STUN's Binding. */
 enum verdict turn_input(struct turn *t, usec now, const struct addr *from, struct bytes dgram);
 
-/* The same for the next bytes of the stream, in any pieces. MALFORMED: the stream cannot be
- * followed any more; TURN_EVENT_FAILED comes. */
+/* The same for the next bytes of the stream, in any pieces of at most TURN_STREAM_MAX. MALFORMED:
+ * the stream cannot be followed any more; TURN_EVENT_FAILED comes. */
 enum verdict turn_input_stream(struct turn *t, usec now, struct bytes data);
 void turn_tick(struct turn *t, usec now);
 bool turn_poll_output(struct turn *t, usec now, struct out *out);
@@ -69,21 +72,21 @@ bool turn_poll_event(struct turn *t, struct turn_event *ev);
 usec turn_next_timeout(const struct turn *t);
 
 /* The next datagram that peers sent to the relayed address, out of what was put in; valid until the
- * next non-const call. Pull until false after each input. */
+ * next non-const call. Pull until false after each input: the next one drops what is left. */
 bool turn_poll_data(struct turn *t, struct addr *from, struct bytes *dgram);
 
 /* From now on this peer's IP may send to us; renewed until turn_free(). Harmless when repeated.
- * ERR_LIMIT; ERR_WRONG_STATE unless LIVE; ERR_INVALID: another family. A refusal (403) costs only
- * this peer. */
+ * ERR_LIMIT; ERR_WRONG_STATE unless LIVE; ERR_INVALID: another family, or nobody's address. A
+ * refusal (403) costs only this peer. */
 int turn_permit(struct turn *t, usec now, const struct addr *peer);
 
-/* Likewise a channel (RFC 8656 §12), which takes 4 bytes a datagram where an indication takes 36 or
- * more. Until it is bound, and if it is refused, indications go on. */
+/* Likewise a channel with its permission (RFC 8656 §12): 4 bytes a datagram, where an indication
+ * takes 36 or more. Until it is bound, and if it is refused, indications go on. */
 int turn_bind(struct turn *t, usec now, const struct addr *peer);
 
 /* Makes a run for a peer (from: relayed address, to: the peer) one for the server, in place; the
  * buffer needs TURN_HEAD_MAX bytes of room for each datagram, and the run's equal segments stay
- * equal. ERR_WRONG_STATE unless LIVE; ERR_LIMIT: no room. */
+ * equal. ERR_WRONG_STATE unless LIVE; ERR_LIMIT: no room; ERR_INVALID: empty, other family. */
 int turn_wrap(struct turn *t, struct out *run);
 
 bool turn_is_live(const struct turn *t);
