@@ -4,6 +4,8 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "core/base/bytes.h"
 #include "io/sockaddr.h"
@@ -166,4 +168,37 @@ size_t interfaces_list(struct interface_addr out[INTERFACES_MAX], unsigned flags
         count++;
     }
     return count;
+}
+
+bool interfaces_has(const struct addr *ip)
+{
+    struct ifaddrs *all = NULL;
+    bool found = false;
+    struct addr a;
+
+    if (getifaddrs(&all))
+        return true; /* nothing is known of its end */
+    for (struct ifaddrs *i = all; i && !found; i = i->ifa_next)
+        found = i->ifa_addr && i->ifa_flags & IFF_UP && sockaddr_decode(&a, i->ifa_addr) &&
+                addr_equal_ip(&a, ip);
+    freeifaddrs(all);
+    return found;
+}
+
+bool interfaces_source(struct addr *out, const struct addr *to)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = sockaddr_encode(&ss, to);
+    int fd = len ? socket(ss.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+    bool is_known;
+
+    if (fd < 0)
+        return false;
+    is_known = connect(fd, (struct sockaddr *)&ss, len) == 0;
+    len = sizeof ss;
+    is_known = is_known && getsockname(fd, (struct sockaddr *)&ss, &len) == 0 &&
+               sockaddr_decode(out, (struct sockaddr *)&ss);
+    close(fd);
+    out->port = 0;
+    return is_known;
 }

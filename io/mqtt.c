@@ -88,12 +88,12 @@ static int send_message(struct signaling *self, const char *to_id, struct bytes 
     return ERR_OK;
 }
 
-void mqtt_nudge(struct signaling *s)
+static void kick(struct signaling *self)
 {
-    struct mqtt_link *l = link_of(s);
+    struct mqtt_link *l = link_of(self);
 
     pthread_mutex_lock(&l->lock);
-    l->is_nudged = true;
+    l->is_kicked = true;
     pthread_mutex_unlock(&l->lock);
     wake_thread(l);
 }
@@ -166,6 +166,8 @@ static int check_config(struct mqtt_link *l, const struct mqtt_config *cfg)
         endpoint_parse(&l->broker, cfg->url))
         return ERR_INVALID;
     l->is_tls = strcmp(l->broker.scheme, "mqtts") == 0;
+    if (strcmp(l->broker.scheme, "mqtt+unix") == 0)
+        return ERR_OK; /* libmosquitto takes a path for a host if the port is 0 */
     if (!l->is_tls && strcmp(l->broker.scheme, "mqtt") != 0)
         return ERR_INVALID;
     if (l->broker.port == 0)
@@ -188,7 +190,7 @@ static int init_link(struct mqtt_link *l, struct io_loop *loop, const struct mqt
     l->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (l->wake_fd < 0)
         return ERR_LIMIT;
-    l->face = (struct signaling){ .send = send_message, .close = close_link };
+    l->face = (struct signaling){ .send = send_message, .close = close_link, .kick = kick };
     l->loop = loop;
     l->deliver_task = (struct io_task){ .fn = deliver, .ctx = l };
     l->ended_task = (struct io_task){ .fn = on_ended, .ctx = l };

@@ -19,8 +19,8 @@
 
 /* Zero in any field means the default named here. All strings are copied. */
 struct mqtt_config {
-    const char *url;     /* "mqtt://host:1883", "mqtts://host:8883"; required */
-    const char *id;      /* [A-Za-z0-9-]{1,64}; required */
+    const char *url; /* "mqtt://host:1883", "mqtts://host:8883", "mqtt+unix:///path"; required */
+    const char *id;  /* [A-Za-z0-9-]{1,64}; required */
     const char *ca_file; /* PEM, for mqtts; NULL: the system's certificates */
 
     /* Writes a fresh password for one attempt to connect; an error skips the attempt. Called on
@@ -41,8 +41,5 @@ struct mqtt_config {
  * ERR_LIMIT (threads or descriptors). */
 int mqtt_open(struct signaling **out, struct io_loop *loop, const struct mqtt_config *cfg,
               const struct signaling_handler *h);
-
-/* The network has changed: a waiting attempt is made now, an open connection is probed. */
-void mqtt_nudge(struct signaling *s);
 
 #endif

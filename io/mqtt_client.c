@@ -77,6 +77,7 @@ static void on_subscribe(struct mosquitto *m, void *ctx, int mid, int count, con
         return;
     }
     c->deadline_at = USEC_NEVER;
+    c->is_kicked = false;
     if (c->phase == PHASE_ONLINE)
         return; /* the answer to a probe */
     c->phase = PHASE_ONLINE;

@@ -28,6 +28,7 @@ struct mqtt_conn {
     usec misc_at;      /* when libmosquitto next looks at its keep-alive */
     unsigned failures; /* in a row */
     bool is_tcp_up;
+    bool is_kicked;     /* the network changed, and nothing was heard since */
     bool is_suspicious; /* online was lost, and the broker was there again at once */
 
     /* What libmosquitto's callbacks told. */

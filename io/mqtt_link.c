@@ -17,11 +17,13 @@
 #include <mqtt_protocol.h>
 #include <openssl/ssl.h>
 
+#include "io/interfaces.h"
 #include "io/mqtt_client.h"
+#include "io/sockaddr.h"
 #include "io/thread.h"
 
 #define STABLE_AFTER_US (10 * SECOND) /* online this long: the next failure starts small again */
-#define PROBE_US        (5 * SECOND)  /* for an answer to a nudge */
+#define PROBE_US        SECOND        /* for an answer after a change of network */
 
 /* ---- tries, and what follows their end ---- */
 
@@ -86,8 +88,9 @@ static void end_try(struct mqtt_conn *c, usec now)
         c->wait_until = now;
         return; /* not yet a failure to tell of */
     } else {
-        c->wait_until = now + backoff(c);
+        c->wait_until = c->is_kicked ? now : now + backoff(c);
     }
+    c->is_kicked = false;
     c->family = FAMILY_ANY;
     mqtt_queue_add_state(c->link, c->over_state, c->why);
 }
@@ -203,20 +206,53 @@ static void wait_for_work(struct mqtt_conn *c, usec now, usec until)
         on_socket(c, fds[1].revents);
 }
 
+/* Whether the connection leaves from an address that is gone, or that routes do not choose any more:
+ * its packets would go astray. */
+static bool is_stranded(const struct mqtt_conn *c)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = sizeof ss;
+    struct addr local, server, source;
+    int fd = mosquitto_socket(c->m);
+
+    if (fd < 0 || getsockname(fd, (struct sockaddr *)&ss, &len) ||
+        !sockaddr_decode(&local, (struct sockaddr *)&ss))
+        return false;
+    len = sizeof ss;
+    if (getpeername(fd, (struct sockaddr *)&ss, &len) ||
+        !sockaddr_decode(&server, (struct sockaddr *)&ss))
+        return !interfaces_has(&local);
+    return !interfaces_has(&local) ||
+           (interfaces_source(&source, &server) && !addr_equal_ip(&source, &local));
+}
+
+static void on_network_change(struct mqtt_conn *c, usec now)
+{
+    if (c->phase == PHASE_WAITING) {
+        c->wait_until = now;
+        return;
+    }
+    c->is_kicked = c->phase == PHASE_ONLINE; /* its end is not to be waited after */
+    if (is_stranded(c)) {
+        c->is_kicked = true;
+        mqtt_client_note_over(c, SIGNALING_DOWN, "the network has changed");
+    } else if (c->phase == PHASE_ONLINE) {
+        probe(c, now);
+    }
+}
+
 static bool take_requests(struct mqtt_conn *c, usec now)
 {
     struct mqtt_link *l = c->link;
-    bool is_stopping, is_nudged;
+    bool is_stopping, is_kicked;
 
     pthread_mutex_lock(&l->lock);
     is_stopping = l->is_stopping;
-    is_nudged = l->is_nudged;
-    l->is_nudged = false;
+    is_kicked = l->is_kicked;
+    l->is_kicked = false;
     pthread_mutex_unlock(&l->lock);
-    if (is_nudged && c->phase == PHASE_WAITING)
-        c->wait_until = now;
-    else if (is_nudged && c->phase == PHASE_ONLINE)
-        probe(c, now);
+    if (is_kicked)
+        on_network_change(c, now);
     return !is_stopping;
 }
 

@@ -54,7 +54,7 @@ struct mqtt_link {
     pthread_mutex_t password_lock;
 
     pthread_mutex_t lock; /* guards the rest */
-    bool is_stopping, is_nudged;
+    bool is_stopping, is_kicked;
     uint64_t next_order;
     struct mqtt_send sends[MQTT_SENDS_MAX];
     struct bytes inbox[MQTT_INBOX_MAX]; /* owned copies, a ring */

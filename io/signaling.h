@@ -37,6 +37,7 @@ struct signaling_handler {
 struct signaling {
     int (*send)(struct signaling *self, const char *to_id, struct bytes message, uint64_t request);
     void (*close)(struct signaling *self);
+    void (*kick)(struct signaling *self); /* NULL: nothing to be done */
 };
 
 /* Copies the message. Without a connection it waits for one, for as long as one send may take.
@@ -54,6 +55,14 @@ static inline void signaling_close(struct signaling *s)
 {
     if (s)
         s->close(s);
+}
+
+/* The network has changed: what waits to connect does so now, and a connection that does not answer
+ * within about a second, or whose local address is gone, is replaced by a new one at once. */
+static inline void signaling_kick(struct signaling *s)
+{
+    if (s && s->kick)
+        s->kick(s);
 }
 
 const char *signaling_state_string(enum signaling_state state);

@@ -54,7 +54,7 @@ bool client_open(struct client *c, const char *url, uint16_t port)
 {
     pthread_mutex_init(&c->gate.lock, NULL);
     pthread_cond_init(&c->gate.changed, NULL);
-    snprintf(c->url, sizeof c->url, "%s:%u", url, port);
+    snprintf(c->url, sizeof c->url, port ? "%s:%u" : "%s", url, port);
     c->cfg.url = c->url;
     if (!c->cfg.id)
         c->cfg.id = "alice";

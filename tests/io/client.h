@@ -16,7 +16,7 @@ struct client {
     struct io_loop *loop;
     struct signaling *face;
     struct mqtt_config cfg;
-    char url[64];
+    char url[128];
     int err;
 
     size_t told[STATES];
@@ -28,7 +28,7 @@ struct client {
     size_t passwords;
 };
 
-/* Every field of cfg may be set before; url gets the port. False: it does not open. */
+/* Every field of cfg may be set before; url gets the port unless that is 0. False: it does not open. */
 bool client_open(struct client *c, const char *url, uint16_t port);
 void client_close(struct client *c);
 

@@ -34,6 +34,25 @@ TEST(messages_arrive_in_order_and_are_acknowledged)
     broker_deinit(&broker);
 }
 
+TEST(a_broker_behind_a_unix_socket)
+{
+    struct broker broker;
+    struct client a = { .face = NULL };
+    char url[96];
+
+    CHECK("a configuration",
+          broker_init(&broker, "allow_anonymous true\nlistener 0 %s/socket\n", false));
+    CHECK("mosquitto runs", broker_start(&broker));
+    snprintf(url, sizeof url, "mqtt+unix://%s/socket", broker.dir);
+    CHECK("opens", client_open(&a, url, 0));
+    CHECK("accepted", client_send(&a, "alice", 3, 0) == ERR_OK);
+    CLIENT_WAIT("they arrive", &a, a.messages == 3 && a.results[SIGNALING_DELIVERED] == 3);
+    broker_kill(&broker);
+    CLIENT_WAIT("its end is told", &a, a.told[SIGNALING_DOWN] >= 1);
+    client_close(&a);
+    broker_deinit(&broker);
+}
+
 TEST(nobody_there_is_offline)
 {
     struct broker broker;
@@ -90,12 +109,12 @@ TEST(the_newest_connection_of_an_id_wins)
     broker_deinit(&broker);
 }
 
-static void nudge(void *ctx)
+static void kick(void *ctx)
 {
-    mqtt_nudge(((struct client *)ctx)->face);
+    signaling_kick(((struct client *)ctx)->face);
 }
 
-TEST(a_nudge_ends_a_wait)
+TEST(a_change_of_network_ends_a_wait)
 {
     struct broker broker;
     struct client a = { .cfg = { .backoff_min_us = 1000 * SECOND,
@@ -106,9 +125,9 @@ TEST(a_nudge_ends_a_wait)
         CHECK("opens", client_open(&a, "mqtt://127.0.0.1", broker.port));
         CLIENT_WAIT("down", &a, a.state == SIGNALING_DOWN);
         CHECK("comes back", broker_start(&broker));
-        io_loop_run(a.loop, nudge, &a);
+        io_loop_run(a.loop, kick, &a);
         CLIENT_WAIT("online at once", &a, a.state == SIGNALING_ONLINE);
-        io_loop_run(a.loop, nudge, &a);
+        io_loop_run(a.loop, kick, &a);
         CHECK("accepted", client_send(&a, "alice", 1, 0) == ERR_OK);
         CLIENT_WAIT("a probe does no harm", &a, a.messages == 1);
         client_close(&a);
@@ -201,8 +220,9 @@ TEST(tls_where_there_is_none)
     broker_deinit(&broker);
 }
 
-TESTS(TEST_ROW(messages_arrive_in_order_and_are_acknowledged), TEST_ROW(nobody_there_is_offline),
+TESTS(TEST_ROW(messages_arrive_in_order_and_are_acknowledged),
+      TEST_ROW(a_broker_behind_a_unix_socket), TEST_ROW(nobody_there_is_offline),
       TEST_ROW(the_broker_may_die_and_come_back), TEST_ROW(the_newest_connection_of_an_id_wins),
-      TEST_ROW(a_nudge_ends_a_wait),
+      TEST_ROW(a_change_of_network_ends_a_wait),
       TEST_ROW(a_refusal_is_told_and_each_attempt_has_a_fresh_password), TEST_ROW(tls),
       TEST_ROW(tls_where_there_is_none))

@@ -46,7 +46,22 @@ static const struct {
     { "an open bracket", "[::1", NULL, NULL, 0 },
     { "empty brackets", "[]:80", NULL, NULL, 0 },
     { "a path", "mqtt://host/path", NULL, NULL, 0 },
-    { "a query", "turn:host?transport=udp", NULL, NULL, 0 },
+    { "a TURN URI", "turn:turn.example.org", "turn", "turn.example.org", 0 },
+    { "with a port and a transport", "turn:a.b:99?transport=udp", "turn", "a.b", 99 },
+    { "without the port", "turns:a.b?transport=tcp", "turns", "a.b", 0 },
+    { "an address", "turn:192.0.2.1?transport=tcp", "turn", "192.0.2.1", 0 },
+    { "IPv6", "turn:[::1]:99?transport=udp", "turn", "::1", 99 },
+    { "another transport", "turn:host?transport=sctp", NULL, NULL, 0 },
+    { "an empty transport", "turn:host?transport=", NULL, NULL, 0 },
+    { "more behind the transport", "turn:host?transport=udp&a=b", NULL, NULL, 0 },
+    { "another query", "turn:host?ttl=5", NULL, NULL, 0 },
+    { "a transport of something else", "stun:host?transport=udp", NULL, NULL, 0 },
+    { "a transport of nothing", "host?transport=udp", NULL, NULL, 0 },
+    { "a socket's path", "mqtt+unix:///run/mosquitto.sock", "mqtt+unix", "/run/mosquitto.sock", 0 },
+    { "a path that is not absolute", "mqtt+unix://run/mosquitto.sock", NULL, NULL, 0 },
+    { "no path", "mqtt+unix:///", NULL, NULL, 0 },
+    { "a path too long", "mqtt+unix:///" LONG, NULL, NULL, 0 },
+    { "a plus in front", "+unix:///run/a", NULL, NULL, 0 },
     { "a user", "mqtt://user@host", NULL, NULL, 0 },
     { "a space", "a b", NULL, NULL, 0 },
 };
@@ -62,6 +77,28 @@ TEST(endpoints)
                                      strcmp(e.host, rows[i].host) == 0 && e.port == rows[i].port);
         else
             CHECK(rows[i].claim, err == ERR_INVALID && e.port == 77);
+    }
+}
+
+static const struct {
+    const char *text;
+    enum endpoint_transport transport;
+} transports[] = {
+    { "turn:host", ENDPOINT_ANY },
+    { "turns:host:5349", ENDPOINT_ANY },
+    { "turn:host?transport=udp", ENDPOINT_UDP },
+    { "turn:[::1]:99?transport=tcp", ENDPOINT_TCP },
+    { "turns:host?transport=tcp", ENDPOINT_TCP },
+    { "host", ENDPOINT_ANY },
+};
+
+TEST(transports_of_turn_servers)
+{
+    for (size_t i = 0; i < COUNT(transports); i++) {
+        struct endpoint e;
+
+        CHECK(transports[i].text, endpoint_parse(&e, transports[i].text) == ERR_OK &&
+                                      e.transport == transports[i].transport);
     }
 }
 
@@ -195,5 +232,6 @@ TEST(interfaces)
               other == 0 || addr_scope_of(&list[i].addr) != ADDR_SCOPE_LOOPBACK);
 }
 
-TESTS(TEST_ROW(endpoints), TEST_ROW(look_ups_answer_later_and_once),
-      TEST_ROW(a_cancelled_look_up_is_silent), TEST_ROW(interfaces))
+TESTS(TEST_ROW(endpoints), TEST_ROW(transports_of_turn_servers),
+      TEST_ROW(look_ups_answer_later_and_once), TEST_ROW(a_cancelled_look_up_is_silent),
+      TEST_ROW(interfaces))
