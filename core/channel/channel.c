@@ -4,7 +4,7 @@
 
 /* Video, playback and files may queue much; the others carry commands and speech, where a long
  * queue is only delay. */
-static const size_t tx_bytes_max[CHANNEL_COUNT] = {
+static const size_t queue_bytes_max[CHANNEL_COUNT] = {
     256 << 10, 4 << 20, 256 << 10, 4 << 20, 256 << 10, 4 << 20, 256 << 10, 256 << 10,
 };
 
@@ -12,7 +12,7 @@ int channel_init(struct channel_set *c, struct sctp *sctp)
 {
     *c = (struct channel_set){ .sctp = sctp };
     for (uint16_t i = 0; i < CHANNEL_COUNT; i++) {
-        int err = sctp_set_stream_limit(sctp, i, tx_bytes_max[i]);
+        int err = sctp_set_stream_limit(sctp, i, queue_bytes_max[i]);
 
         if (err)
             return err;
@@ -54,18 +54,38 @@ static bool skip_to_data(struct channel_set *c, usec now, uint16_t stream, struc
     return false;
 }
 
+static void on_close(struct channel_set *c, unsigned reason)
+{
+    if (c->close_due)
+        return;
+    c->close_due = true;
+    c->close_reason = reason;
+}
+
+static void on_credit(struct channel_set *c, unsigned channel, uint64_t limit)
+{
+    uint16_t bit = (uint16_t)(1u << channel);
+
+    if (!c->has_credit || !credit_input(&c->credit[channel], limit) || !(c->waiting & bit))
+        return;
+    c->waiting &= (uint16_t)~bit;
+    c->writable |= bit;
+}
+
 static void read_control(struct channel_set *c)
 {
     struct rd r = rd_of(bytes_of(c->control, c->control_len));
-    uint8_t type = rd_u8(&r);
-
-    rd_skip(&r, 1);
+    uint8_t type = rd_u8(&r), channel = rd_u8(&r);
     uint16_t reason = rd_u16(&r);
 
-    if (r.ok && type == CONTROL_CLOSE && !c->close_due) {
-        c->close_due = true;
-        c->close_reason = reason;
-    }
+    if (r.ok && type == CONTROL_CLOSE)
+        on_close(c, reason);
+    if (type != CONTROL_CREDIT || channel >= CHANNEL_COUNT)
+        return;
+    uint64_t limit = rd_u64(&r);
+
+    if (r.ok)
+        on_credit(c, channel, limit);
 }
 
 /* Gathers the pieces of one control message; a message that is too long is never read. */
@@ -119,10 +139,32 @@ static void on_readable(struct channel_set *c, usec now, uint16_t stream)
         c->readable |= (uint16_t)(1u << stream);
 }
 
+static bool send_credit(struct channel_set *c, usec now, unsigned channel)
+{
+    uint8_t message[12];
+    struct wr w = wr_of(message, sizeof message);
+
+    wr_u8(&w, CONTROL_CREDIT);
+    wr_u8(&w, (uint8_t)channel);
+    wr_u16(&w, 0);
+    wr_u64(&w, c->credit[channel].rx_granted);
+    return sctp_send(c->sctp, now, CHANNEL_CONTROL_STREAM, PPID_BINARY, wr_written(&w)) == ERR_OK;
+}
+
+/* What finds no room is told when there is some: SCTP_EVENT_WRITABLE. */
+static void send_credits(struct channel_set *c, usec now)
+{
+    for (unsigned i = 0; c->ungranted && i < CHANNEL_COUNT; i++)
+        if (c->ungranted >> i & 1 && send_credit(c, now, i))
+            c->ungranted &= (uint16_t) ~(1u << i);
+}
+
 void channel_input(struct channel_set *c, usec now, const struct sctp_event *ev)
 {
     if (ev->type == SCTP_EVENT_READABLE)
         on_readable(c, now, ev->stream);
+    else if (ev->type == SCTP_EVENT_WRITABLE && ev->stream == CHANNEL_CONTROL_STREAM)
+        send_credits(c, now);
     else if (ev->type == SCTP_EVENT_WRITABLE && ev->stream < CHANNEL_COUNT)
         c->writable |= (uint16_t)(1u << ev->stream);
     else if (ev->type == SCTP_EVENT_RESET && ev->stream < CHANNEL_COUNT)
@@ -158,10 +200,34 @@ bool channel_poll_event(struct channel_set *c, struct channel_event *ev)
     return true;
 }
 
+void channel_use_credit(struct channel_set *c, usec now)
+{
+    c->has_credit = true;
+    for (unsigned i = 0; i < CHANNEL_COUNT; i++)
+        credit_init(&c->credit[i], now, queue_bytes_max[i]);
+}
+
+size_t channel_credit(const struct channel_set *c, unsigned channel)
+{
+    return c->has_credit ? credit_room(&c->credit[channel], c->count[channel].sent) : SIZE_MAX;
+}
+
+/* Data up to what the peer takes. */
+static struct bytes within_credit(struct channel_set *c, unsigned channel, struct bytes data)
+{
+    size_t room = channel_credit(c, channel);
+
+    if (data.len <= room)
+        return data;
+    c->waiting |= (uint16_t)(1u << channel);
+    return bytes_of(data.data, room);
+}
+
 size_t channel_send(struct channel_set *c, usec now, unsigned channel, struct bytes data)
 {
     size_t done = 0;
 
+    data = within_credit(c, channel, data);
     while (done < data.len) {
         size_t n = data.len - done < CHANNEL_MESSAGE_MAX ? data.len - done : CHANNEL_MESSAGE_MAX;
 
@@ -182,10 +248,23 @@ struct bytes channel_peek(struct channel_set *c, usec now, unsigned channel)
     return piece.data;
 }
 
+static void grant(struct channel_set *c, usec now, unsigned channel)
+{
+    struct sctp_info info;
+
+    sctp_get_info(c->sctp, &info);
+    if (!credit_read(&c->credit[channel], now, info.srtt_us, c->count[channel].received))
+        return;
+    c->ungranted |= (uint16_t)(1u << channel);
+    send_credits(c, now);
+}
+
 void channel_consume(struct channel_set *c, usec now, unsigned channel, size_t len)
 {
     c->count[channel].received += len;
     sctp_consume(c->sctp, now, (uint16_t)channel, len);
+    if (c->has_credit && credit_is_due(&c->credit[channel], c->count[channel].received))
+        grant(c, now, channel);
 }
 
 int channel_send_close(struct channel_set *c, usec now, unsigned reason)

@@ -8,6 +8,7 @@
 #ifndef HAWSER_CHANNEL_H
 #define HAWSER_CHANNEL_H
 
+#include "core/channel/credit.h"
 #include "core/sctp/sctp.h"
 
 #define CHANNEL_COUNT          8
@@ -41,14 +42,29 @@ struct channel_set {
     uint8_t control[CHANNEL_CONTROL_MAX]; /* the control message that is arriving */
     size_t control_len;
     uint64_t dropped_bytes; /* of foreign streams and of in-band establishment */
+
+    bool has_credit; /* the peer is a hawser */
+    struct credit credit[CHANNEL_COUNT];
+    uint16_t ungranted; /* bit i: the peer is to be told of new credit of channel i */
+    uint16_t waiting;   /* bit i: channel_send() met the end of the credit */
 };
+
+/* What all channels may hold unread together: to be announced as a_rwnd, so that SCTP's window is
+ * never what stops a channel that has credit. */
+#define CHANNEL_UNREAD_MAX ((size_t)(3 * 4 + 2) << 20)
 
 /* ERR_NOMEM. Nothing to release: sctp is freed by its owner. */
 int channel_init(struct channel_set *c, struct sctp *sctp);
 
+/* The peer is a hawser: from now on channels are limited by credit, both ways. Before any data. */
+void channel_use_credit(struct channel_set *c, usec now);
+
 /* Passes on an event of the association; UP and CLOSED are the caller's own. */
 void channel_input(struct channel_set *c, usec now, const struct sctp_event *ev);
 bool channel_poll_event(struct channel_set *c, struct channel_event *ev);
+
+/* How many bytes of this channel the peer takes now; SIZE_MAX where there is no credit. */
+size_t channel_credit(const struct channel_set *c, unsigned channel);
 
 /* Returns how many bytes were queued; if fewer than given, CHANNEL_EVENT_WRITABLE follows. */
 size_t channel_send(struct channel_set *c, usec now, unsigned channel, struct bytes data);

@@ -1,0 +1,201 @@
+/* Credit: its arithmetic as rows, and two hawsers of which one does not read a channel. */
+#include "core/channel/channel.h"
+
+#include <assert.h>
+
+#include "tests/check.h"
+#include "tests/support/rng.h"
+
+enum { APP, DEVICE, POOL_BLOCKS = 8192 };
+
+#define WINDOW_MAX (1u << 20)
+#define RTT        (20 * MILLISECOND)
+
+static const struct {
+    const char *claim;
+    uint64_t read[3]; /* in all, at … */
+    usec at[3];
+    uint64_t granted; /* … and what is granted then */
+} rows[] = {
+    { "the first window is granted without a word", { 0 }, { 0 }, CREDIT_FIRST },
+    { "a little read is not worth a word", { 1000 }, { 1 }, CREDIT_FIRST },
+    { "a quarter is", { CREDIT_FIRST / 4 }, { SECOND }, CREDIT_FIRST * 5 / 4 },
+    { "a reader as fast as the path gets a larger window",
+      { CREDIT_FIRST },
+      { RTT },
+      CREDIT_FIRST + 2 * CREDIT_FIRST },
+    { "a slow one does not", { CREDIT_FIRST }, { SECOND }, CREDIT_FIRST + CREDIT_FIRST },
+    { "it grows to its limit and no further",
+      { CREDIT_FIRST, 3 * CREDIT_FIRST, 7 * CREDIT_FIRST },
+      { RTT, 2 * RTT, 3 * RTT },
+      7 * CREDIT_FIRST + WINDOW_MAX },
+};
+
+TEST(windows)
+{
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct credit c;
+
+        credit_init(&c, 0, WINDOW_MAX);
+        for (size_t k = 0; k < COUNT(rows[i].read); k++)
+            if (rows[i].read[k])
+                (void)credit_read(&c, rows[i].at[k], RTT, rows[i].read[k]);
+        CHECK(rows[i].claim, c.rx_granted == rows[i].granted);
+    }
+}
+
+TEST(grants_only_grow)
+{
+    struct credit c;
+
+    credit_init(&c, 0, WINDOW_MAX);
+    CHECK("the first window", credit_room(&c, 0) == CREDIT_FIRST);
+    CHECK("more is news", credit_input(&c, CREDIT_FIRST + 1));
+    CHECK("the same again is not", !credit_input(&c, CREDIT_FIRST + 1));
+    CHECK("less is not", !credit_input(&c, 1));
+    CHECK("and takes nothing back", credit_room(&c, CREDIT_FIRST) == 1);
+    CHECK("what was sent beyond it leaves none", credit_room(&c, 2 * CREDIT_FIRST) == 0);
+    CHECK("all there is", credit_input(&c, UINT64_MAX) && credit_room(&c, 0) == SIZE_MAX);
+}
+
+/* ---- Two hawsers ----------------------------------------------------------------------------- */
+
+struct duo {
+    struct sctp *sctp[2];
+    struct channel_set channels[2];
+    struct pool *pool;
+    struct rng rng;
+    uint64_t seed;
+    usec now;
+    struct out out;
+    uint8_t buf[OUT_BYTES_MAX];
+    uint16_t unread_by_device; /* bit i: the device does not read channel i */
+    uint64_t sent[CHANNEL_COUNT], received[CHANNEL_COUNT];
+};
+
+static void move_packets(struct duo *d, int from, bool *has_moved)
+{
+    out_reset(&d->out);
+    if (!sctp_poll_output(d->sctp[from], d->now, &d->out))
+        return;
+    *has_moved = true;
+    for (size_t i = 0; i < d->out.count; i++)
+        (void)sctp_input(d->sctp[!from], d->now, out_datagram(&d->out, i));
+}
+
+static void take_events(struct duo *d, int end)
+{
+    struct sctp_event ev;
+    struct channel_event told;
+
+    while (sctp_poll_event(d->sctp[end], &ev))
+        if (ev.type != SCTP_EVENT_UP && ev.type != SCTP_EVENT_CLOSED)
+            channel_input(&d->channels[end], d->now, &ev);
+    while (channel_poll_event(&d->channels[end], &told))
+        continue;
+}
+
+static void app_sends(struct duo *d)
+{
+    static const uint8_t some[16384];
+
+    for (unsigned i = 0; i < CHANNEL_COUNT; i++)
+        d->sent[i] += channel_send(&d->channels[APP], d->now, i, bytes_of(some, sizeof some));
+}
+
+static void device_reads(struct duo *d)
+{
+    for (unsigned i = 0; i < CHANNEL_COUNT; i++) {
+        struct bytes got;
+
+        if (d->unread_by_device >> i & 1)
+            continue;
+        while ((got = channel_peek(&d->channels[DEVICE], d->now, i)).len) {
+            d->received[i] += got.len;
+            channel_consume(&d->channels[DEVICE], d->now, i, got.len);
+        }
+    }
+}
+
+static void run(struct duo *d, unsigned rounds)
+{
+    for (unsigned i = 0; i < rounds; i++) {
+        bool has_moved = true;
+
+        app_sends(d);
+        while (has_moved) {
+            has_moved = false;
+            for (int end = 0; end < 2; end++) {
+                move_packets(d, end, &has_moved);
+                take_events(d, !end);
+            }
+            device_reads(d);
+        }
+        d->now += 25 * MILLISECOND;
+        sctp_tick(d->sctp[APP], d->now);
+        sctp_tick(d->sctp[DEVICE], d->now);
+    }
+}
+
+static void open(struct duo *d)
+{
+    struct sctp_config cfg = { .tx_bytes_max = 8 << 20,
+                               .stream_tx_bytes_max = 4 << 20,
+                               .rx_bytes_max = CHANNEL_UNREAD_MAX };
+
+    memset(d, 0, sizeof *d);
+    d->seed = 11;
+    d->rng = test_rng(&d->seed);
+    d->now = SECOND;
+    out_init(&d->out, d->buf, sizeof d->buf);
+    assert(pool_new(&d->pool, POOL_BLOCKS) == ERR_OK);
+    cfg.pool = d->pool;
+    for (int end = 0; end < 2; end++) {
+        assert(sctp_new(&d->sctp[end], &cfg, &d->rng) == ERR_OK);
+        assert(channel_init(&d->channels[end], d->sctp[end]) == ERR_OK);
+        channel_use_credit(&d->channels[end], d->now);
+    }
+    assert(sctp_connect(d->sctp[APP], d->now) == ERR_OK);
+}
+
+static void drop(struct duo *d)
+{
+    sctp_free(d->sctp[APP]);
+    sctp_free(d->sctp[DEVICE]);
+    pool_free(d->pool);
+}
+
+TEST(an_unread_channel_stalls_only_itself)
+{
+    static struct duo d;
+
+    for (unsigned stalled = 0; stalled < CHANNEL_COUNT; stalled++) {
+        open(&d);
+        d.unread_by_device = (uint16_t)(1u << stalled);
+        run(&d, 2000);
+        for (unsigned i = 0; i < CHANNEL_COUNT; i++) {
+            if (i == stalled)
+                CHECK("it stops at its first window", d.sent[i] == CREDIT_FIRST);
+            else
+                CHECK("the others do not notice", d.received[i] > 20u << 20);
+        }
+        d.unread_by_device = 0;
+        run(&d, 10);
+        CHECK("it goes on when it is read", d.received[stalled] > CREDIT_FIRST);
+        drop(&d);
+    }
+}
+
+TEST(seven_unread_channels_leave_the_eighth)
+{
+    static struct duo d;
+
+    open(&d);
+    d.unread_by_device = 0xff & ~(1u << 6);
+    run(&d, 2000);
+    CHECK("it has all the room it needs", d.received[6] > 20u << 20);
+    drop(&d);
+}
+
+TESTS(TEST_ROW(windows), TEST_ROW(grants_only_grow), TEST_ROW(an_unread_channel_stalls_only_itself),
+      TEST_ROW(seven_unread_channels_leave_the_eighth))
