@@ -1,0 +1,146 @@
+#include "tests/net/control.h"
+
+#include <string.h>
+
+#include "tests/net/wiring.h"
+
+static bool fail(const char *why)
+{
+    (void)printf("error %s\n", why);
+    return false;
+}
+
+static int named_nat(const struct lab *l, char **rest)
+{
+    const char *name = strsep(rest, " ");
+
+    return name ? topology_find_nat(&l->plan, name) : -1;
+}
+
+static int named_port(const struct lab *l, char **rest)
+{
+    const char *host = strsep(rest, " "), *device = strsep(rest, " ");
+
+    return host && device ? topology_find_port(&l->plan, host, device) : -1;
+}
+
+static bool reboot(struct lab *l, char *rest)
+{
+    int nat = named_nat(l, &rest);
+
+    return nat >= 0 && lab_set_nat(l, nat) ? true : fail("no such NAT");
+}
+
+static bool readdress(struct lab *l, char *rest)
+{
+    int nat = named_nat(l, &rest);
+
+    if (nat < 0 || !rest || !addr_parse_ip(&l->plan.nat[nat].cfg.outside, rest, 0))
+        return fail("no such NAT, or no address");
+    return lab_set_nat(l, nat) ? true : fail("no memory");
+}
+
+static bool move(struct lab *l, char *rest)
+{
+    int port = named_port(l, &rest);
+    struct topology_port *p;
+
+    if (port < 0 || !rest)
+        return fail("no such interface");
+    p = &l->plan.port[port];
+    p->address_count = 0;
+    for (char *one; (one = strsep(&rest, ","));)
+        if (p->address_count == TOPOLOGY_ADDRESSES_MAX ||
+            !addr_parse_ip(&p->addresses[p->address_count++], one, 0))
+            return fail("no address");
+    return wiring_set_addresses(l, port) ? true : fail("ip failed");
+}
+
+static bool set_cut(struct lab *l, char *rest, bool is_cut)
+{
+    int port = named_port(l, &rest);
+
+    if (port < 0)
+        return fail("no such interface");
+    l->port[port].is_cut = is_cut;
+    return true;
+}
+
+static bool cut(struct lab *l, char *rest)
+{
+    return set_cut(l, rest, true);
+}
+
+static bool mend(struct lab *l, char *rest)
+{
+    return set_cut(l, rest, false);
+}
+
+static bool set_up(struct lab *l, char *rest, bool is_up)
+{
+    int port = named_port(l, &rest);
+
+    return port >= 0 && wiring_set_up(l, port, is_up) ? true : fail("no such interface");
+}
+
+static bool down(struct lab *l, char *rest)
+{
+    return set_up(l, rest, false);
+}
+
+static bool up(struct lab *l, char *rest)
+{
+    return set_up(l, rest, true);
+}
+
+static bool set_links(struct lab *l, char *rest)
+{
+    char error[TOPOLOGY_ERROR_MAX];
+    int port = named_port(l, &rest);
+
+    if (port < 0 || !rest)
+        return fail("no such interface");
+    if (!topology_read_links(l->plan.port[port].way, rest, error))
+        return fail(error);
+    lab_set_links(l, port);
+    return true;
+}
+
+static bool counts(struct lab *l, char *rest)
+{
+    struct lab_counts c = l->counts;
+
+    (void)rest;
+    l->counts = (struct lab_counts){ 0 };
+    (void)printf("ok %llu %llu %lld %lld\n", (unsigned long long)c.packets,
+                 (unsigned long long)c.dropped,
+                 (long long)(c.packets ? c.late_us_sum / (usec)(2 * c.packets) : 0),
+                 (long long)c.late_us_max);
+    return false; /* has answered */
+}
+
+static const struct {
+    const char *name;
+    bool (*run)(struct lab *l, char *rest); /* false: it has printed the answer itself */
+} commands[] = {
+    { "reboot", reboot }, { "readdress", readdress }, { "move", move },
+    { "cut", cut },       { "mend", mend },           { "down", down },
+    { "up", up },         { "link", set_links },      { "counts", counts },
+};
+
+void control_obey(struct lab *l, char *line)
+{
+    const char *word;
+    bool is_known = false;
+
+    line[strcspn(line, "\n")] = '\0';
+    word = strsep(&line, " ");
+    for (size_t i = 0; i < COUNT(commands); i++)
+        if (strcmp(commands[i].name, word) == 0) {
+            is_known = true;
+            if (commands[i].run(l, line))
+                (void)printf("ok\n");
+        }
+    if (!is_known)
+        (void)fail("no such command");
+}

@@ -1,0 +1,16 @@
+/* wiring.h: the namespaces of a laboratory's hosts, and their devices, addresses and routes. */
+#ifndef HAWSER_TESTS_NET_WIRING_H
+#define HAWSER_TESTS_NET_WIRING_H
+
+#include "tests/net/lab.h"
+
+/* Makes the host of this port, unless an earlier port has, and its device. False: printed why. */
+bool wiring_add_port(struct lab *l, int port);
+
+/* Takes the interface down, as the host sees it, or up again with its addresses and routes. */
+bool wiring_set_up(struct lab *l, int port, bool is_up);
+
+/* Gives the port the addresses that the plan names now in place of those before. */
+bool wiring_set_addresses(struct lab *l, int port);
+
+#endif
