@@ -83,7 +83,7 @@ static void fill_config(struct ice_config *to, const struct ice_config *from)
     *to = (struct ice_config){
         .controlling = from->controlling,
         .pacing_us = or_default(from->pacing_us, 50 * MILLISECOND),
-        .check_rto_us = or_default(from->check_rto_us, 250 * MILLISECOND),
+        .check_rto_us = or_default(from->check_rto_us, 100 * MILLISECOND),
         .fail_after_us = or_default(from->fail_after_us, 15 * SECOND),
         .consent_interval_us = or_default(from->consent_interval_us, 5 * SECOND),
         .consent_timeout_us = or_default(from->consent_timeout_us, 30 * SECOND),
@@ -107,7 +107,12 @@ int ice_new(struct ice **out, const struct ice_config *cfg, const struct rng *rn
     a->tie_breaker = rng_u64(rng);
     a->selected = ICE_NONE;
     a->fail_at = USEC_NEVER;
-    a->checks_full_at = a->queries_full_at = INT64_MIN / 2;
+    a->suspect_at = a->suspect_next_at = a->retry_at = USEC_NEVER;
+    a->checks_full_at = a->queries_full_at = a->unanswered_full_at = INT64_MIN / 2;
+    a->active_at = a->data_at = a->suspected_at = INT64_MIN / 2;
+    a->nomination_acked = true;
+    for (size_t i = 0; i < ICE_QUERIES_MAX; i++)
+        stun_txn_init(&a->queries[i].txn);
     a->ufrag = given_or_made(cfg->ufrag, UFRAG_MADE, rng);
     a->pwd = given_or_made(cfg->pwd, PWD_MADE, rng);
     if (!a->ufrag || !a->pwd) {
@@ -180,6 +185,11 @@ int ice_set_remote(struct ice *a, usec now, const char *ufrag, const char *pwd)
     return ERR_OK;
 }
 
+void ice_set_abilities(struct ice *a, unsigned abilities)
+{
+    a->abilities = abilities;
+}
+
 void ice_end_local(struct ice *a, usec now)
 {
     a->local_ended = true;
@@ -195,11 +205,19 @@ void ice_end_remote(struct ice *a, usec now)
 /* Before giving up, a path that works but was never nominated is better than none. */
 static void on_no_time_left(struct ice *a, usec now)
 {
+    enum ice_path_news news = a->had_path ? ICE_NEWS_LOST : ICE_NEWS_FAILED;
+
     ice_drop_selected(a, now);
     if (a->state == ICE_CONNECTED)
         return;
     ice_enter(a, ICE_FAILED, now);
-    ice_tell(a, ICE_NEWS_FAILED, now);
+    ice_tell(a, news, now);
+}
+
+/* While there was a path, a restart may still bring new candidates. */
+static bool is_hopeless(const struct ice *a)
+{
+    return a->remote_ended && !a->had_path && !ice_is_gathering(a) && ice_all_pairs_failed(a);
 }
 
 void ice_tick(struct ice *a, usec now)
@@ -208,9 +226,10 @@ void ice_tick(struct ice *a, usec now)
         return;
     ice_gather_tick(a, now);
     ice_consent_tick(a, now);
+    ice_suspect_tick(a, now);
+    ice_retry_tick(a, now);
     ice_checks_tick(a, now);
-    if (a->state == ICE_CHECKING &&
-        (now >= a->fail_at || (a->remote_ended && !ice_is_gathering(a) && ice_all_pairs_failed(a))))
+    if (a->state == ICE_CHECKING && (now >= a->fail_at || is_hopeless(a)))
         on_no_time_left(a, now);
 }
 
@@ -222,6 +241,8 @@ usec ice_next_timeout(const struct ice *a)
         return USEC_NEVER;
     at = usec_min(at, ice_gather_next_timeout(a));
     at = usec_min(at, ice_checks_next_timeout(a));
+    at = usec_min(at, ice_suspect_next_timeout(a));
+    at = usec_min(at, ice_retry_at(a));
     return usec_min(at, ice_consent_next_timeout(a));
 }
 
@@ -229,61 +250,6 @@ bool ice_poll_output(struct ice *a, struct out *out)
 {
     if (a->state == ICE_FAILED)
         return false;
+    a->has_sent_sped = false;
     return ice_answers_poll(a, out) || ice_checks_poll(a, out) || ice_gather_poll(a, out);
-}
-
-static void describe_path(const struct ice *a, const struct ice_pair *p, struct ice_path *path)
-{
-    *path = (struct ice_path){
-        .local = a->bases[p->base].addr,
-        .remote = ice_pair_to(a, p),
-        .local_type = (enum ice_type)p->local_type,
-        .remote_type = (enum ice_type)a->remotes[p->remote].type,
-        .rtt_us = p->rtt_us,
-        .heard_at = p->heard_at,
-    };
-}
-
-bool ice_selected(const struct ice *a, struct ice_path *path)
-{
-    if (a->selected == ICE_NONE)
-        return false;
-    describe_path(a, &a->pairs[a->selected], path);
-    return true;
-}
-
-static bool poll_gathering(struct ice *a, struct ice_event *ev)
-{
-    for (uint8_t i = 0; i < a->local_count; i++) {
-        if (a->locals[i].is_told)
-            continue;
-        a->locals[i].is_told = true;
-        *ev = (struct ice_event){ .type = ICE_EVENT_LOCAL_CANDIDATE,
-                                  .candidate = ice_local_candidate(a, &a->locals[i]) };
-        return true;
-    }
-    if (a->gathered_told || ice_is_gathering(a))
-        return false;
-    a->gathered_told = true;
-    *ev = (struct ice_event){ .type = ICE_EVENT_GATHERED };
-    return true;
-}
-
-bool ice_poll_event(struct ice *a, struct ice_event *ev)
-{
-    static const enum ice_event_type types[] = {
-        [ICE_NEWS_SELECTED] = ICE_EVENT_SELECTED,
-        [ICE_NEWS_LOST] = ICE_EVENT_LOST,
-        [ICE_NEWS_FAILED] = ICE_EVENT_FAILED,
-    };
-
-    if (poll_gathering(a, ev))
-        return true;
-    if (a->news == ICE_NEWS_NONE)
-        return false;
-    *ev = (struct ice_event){ .type = types[a->news], .at = a->news_at };
-    if (a->news == ICE_NEWS_SELECTED)
-        ice_selected(a, &ev->path);
-    a->news = ICE_NEWS_NONE;
-    return true;
 }

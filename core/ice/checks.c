@@ -4,15 +4,6 @@
 
 #define LAST (STUN_ID_BYTES - 1)
 
-/* Whether a request on this pair nominates it: all do until a better one is selected. */
-static bool is_to_nominate(const struct ice *a, const struct ice_pair *p)
-{
-    if (!a->is_controlling || a->selected == ICE_NONE)
-        return a->is_controlling;
-    return p == &a->pairs[a->selected] ||
-           ice_pair_priority(a, p) > ice_pair_priority(a, &a->pairs[a->selected]);
-}
-
 void ice_begin_series(struct ice *a, struct ice_pair *p)
 {
     stun_id_init(&p->id, a->rng);
@@ -20,47 +11,94 @@ void ice_begin_series(struct ice *a, struct ice_pair *p)
     p->awaited = 0;
 }
 
+static void take_allowance(struct ice *a, usec now)
+{
+    bool is_heavy = a->sped.is_on && a->sped.data.len > ICE_HEAVY_BYTES;
+
+    a->unanswered_full_at =
+        usec_max(a->unanswered_full_at, now) + (is_heavy ? 2 : 1) * ICE_UNANSWERED_REFILL;
+}
+
 /* Each send is a transaction of its own (deviations.md, I3): only the last byte of the id differs,
  * so that an answer tells which request it answers, hence the round trip. */
 void ice_send_check(struct ice *a, struct ice_pair *p, usec now)
 {
+    bool is_selected = a->selected != ICE_NONE && p == &a->pairs[a->selected];
+    bool is_by_value = is_selected && a->is_controlling && ice_renominates(a);
+
     p->id.bytes[LAST]++;
     p->sends++;
+    if (p->checks < UINT16_MAX)
+        p->checks++;
     p->sent_before_at = p->sent_at;
     p->sent_at = now;
     p->said_controlling = (uint8_t)(p->said_controlling << 1 | a->is_controlling);
-    p->said_use_candidate = (uint8_t)(p->said_use_candidate << 1 | is_to_nominate(a, p));
+    p->said_use_candidate = (uint8_t)(p->said_use_candidate << 1 | ice_is_to_nominate(a, p));
+    p->said_nomination = (uint8_t)(p->said_nomination << 1 | is_by_value);
     p->awaited = (uint8_t)(p->awaited << 1 | 1);
     p->flags &= (uint8_t)~ICE_PAIR_TRIGGERED;
     p->flags |= ICE_PAIR_DUE;
+    if (p->state == ICE_PAIR_SUCCEEDED) {
+        if (p->missed == 0)
+            p->asked_at = now;
+        if (p->missed < UINT8_MAX)
+            p->missed++;
+    }
     if (!a->remotes[p->remote].has_answered)
-        a->unanswered++;
+        take_allowance(a, now);
 }
 
-static bool is_within_budget(const struct ice *a, const struct ice_pair *p)
+/* A bucket of ICE_UNANSWERED_MAX, as that of the pace. */
+static bool is_within_budget(const struct ice *a, const struct ice_pair *p, usec now)
 {
-    return a->remotes[p->remote].has_answered || a->unanswered < ICE_UNANSWERED_MAX;
+    unsigned kept = p->sends < ICE_CHECK_SENDS_STEADY ? 1 : ICE_UNANSWERED_KEPT;
+
+    return a->remotes[p->remote].has_answered ||
+           now >= a->unanswered_full_at - (usec)(ICE_UNANSWERED_MAX - kept) * ICE_UNANSWERED_REFILL;
 }
 
-static usec resend_after(const struct ice *a, const struct ice_pair *p)
+/* The least round trip to the peer that is known, 0 if none is. */
+static usec known_rtt(const struct ice *a)
 {
-    usec rto = a->cfg.check_rto_us;
+    usec rtt = USEC_NEVER;
 
-    for (unsigned i = 1; i < p->sends && rto < ICE_RTO_MAX_US; i++)
+    for (uint8_t i = 0; i < a->pair_count; i++)
+        if (a->pairs[i].rtt_us)
+            rtt = usec_min(rtt, a->pairs[i].rtt_us);
+    return rtt == USEC_NEVER ? 0 : rtt;
+}
+
+/* One and a half round trips once any is known: of this pair, otherwise of the quickest. */
+usec ice_resend_after(const struct ice *a, const struct ice_pair *p)
+{
+    usec rtt = p->rtt_us ? p->rtt_us : known_rtt(a);
+    usec rto = a->cfg.check_rto_us, most = usec_max(ICE_RTO_MAX_US, rto);
+
+    if (rtt)
+        rto = usec_max(rtt + rtt / 2, ICE_RTO_MIN_US);
+    for (unsigned i = ICE_CHECK_SENDS_STEADY; i < p->sends && rto < most; i++)
         rto *= 2;
-    return usec_min(rto, usec_max(ICE_RTO_MAX_US, a->cfg.check_rto_us));
+    return usec_min(rto, most);
+}
+
+void ice_fail_pair(struct ice_pair *p)
+{
+    p->state = ICE_PAIR_FAILED;
+    p->flags = 0;
+    p->missed = 0;
+    p->next_at = USEC_NEVER;
 }
 
 static void on_check_due(struct ice *a, struct ice_pair *p, usec now)
 {
-    if (p->sends >= ICE_CHECK_SENDS_MAX || !is_within_budget(a, p)) {
-        p->state = ICE_PAIR_FAILED;
-        p->flags &= (uint8_t)~ICE_PAIR_TRIGGERED;
-        p->next_at = USEC_NEVER;
+    unsigned most = p->flags & ICE_PAIR_RETRIED ? ICE_RETRY_SENDS_MAX : ICE_CHECK_SENDS_MAX;
+
+    if (p->sends >= most || !is_within_budget(a, p, now)) {
+        ice_fail_pair(p);
         return;
     }
     ice_send_check(a, p, now);
-    p->next_at = now + resend_after(a, p);
+    p->next_at = now + ice_resend_after(a, p);
 }
 
 /* Can start: waiting, or in progress and wanted once more because the peer's check got through. */
@@ -137,6 +175,13 @@ bool ice_all_pairs_failed(const struct ice *a)
     return a->pair_count > 0; /* with none at all the peer's own checks may still come */
 }
 
+/* RFC 8445 §7.1.1: as if this address came to be known by this check. That of a relayed one says so
+ * (deviations.md, I13). */
+static uint32_t priority_as_learned(const struct ice_base *base)
+{
+    return ice_priority(base->is_relayed ? ICE_RELAYED : ICE_PEER_REFLEXIVE, base->preference);
+}
+
 /* RFC 8445 §7.1, §7.2.2: the request, authenticated with the peer's password. */
 static void encode_check(const struct ice *a, const struct ice_pair *p, struct wr *w)
 {
@@ -150,8 +195,10 @@ static void encode_check(const struct ice *a, const struct ice_pair *p, struct w
                  a->tie_breaker);
     if (p->said_use_candidate & 1)
         stun_add_bytes(w, STUN_ATTR_USE_CANDIDATE, bytes_of(NULL, 0));
-    stun_add_u32(w, STUN_ATTR_PRIORITY,
-                 ice_priority(ICE_PEER_REFLEXIVE, a->bases[p->base].preference));
+    if (p->said_nomination & 1 && a->selected != ICE_NONE && p == &a->pairs[a->selected])
+        stun_add_u32(w, STUN_ATTR_NOMINATION, a->nomination);
+    stun_add_u32(w, STUN_ATTR_PRIORITY, priority_as_learned(&a->bases[p->base]));
+    ice_add_sped(a, w);
     stun_add_integrity(w, bytes_of_string(a->remote_pwd));
     stun_add_fingerprint(w);
 }
@@ -178,6 +225,7 @@ bool ice_checks_poll(struct ice *a, struct out *out)
     if (!p)
         return false;
     p->flags &= (uint8_t)~ICE_PAIR_DUE;
+    a->has_sent_sped = a->sped.is_on;
     out_reset(out);
     out->from = a->bases[p->base].addr;
     out->to = ice_pair_to(a, p);

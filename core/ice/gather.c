@@ -1,62 +1,4 @@
-#include <stdio.h>
-
 #include "core/ice/agent.h"
-
-/* RFC 8445 §5.1.2.1, component 1: the recommended type preferences. */
-uint32_t ice_priority(enum ice_type type, uint16_t preference)
-{
-    static const uint8_t type_preference[] = {
-        [ICE_HOST] = 126,
-        [ICE_SERVER_REFLEXIVE] = 100,
-        [ICE_PEER_REFLEXIVE] = 110,
-        [ICE_RELAYED] = 0,
-    };
-
-    return (uint32_t)type_preference[type] << 24 | (uint32_t)preference << 8 | (256 - 1);
-}
-
-uint8_t ice_find_base(const struct ice *a, const struct addr *local)
-{
-    for (uint8_t i = 0; i < a->base_count; i++)
-        if (addr_equal(&a->bases[i].addr, local))
-            return i;
-    return ICE_NONE;
-}
-
-/* RFC 8445 §5.1.1.3: the same for the same type, base address and server, otherwise different. */
-static void write_foundation(const struct ice *a, const struct ice_local *l, char out[33])
-{
-    unsigned host = 0, server = l->server == ICE_NONE ? 0 : l->server + 1u;
-
-    while (!addr_equal_ip(&a->bases[host].addr, &a->bases[l->base].addr))
-        host++;
-    snprintf(out, 33, "%u", 1 + l->type + 4 * (server + (ICE_STUN_SERVERS_MAX + 1) * host));
-}
-
-struct ice_candidate ice_local_candidate(const struct ice *a, const struct ice_local *l)
-{
-    const struct ice_base *base = &a->bases[l->base];
-    struct ice_candidate c = {
-        .type = (enum ice_type)l->type,
-        .priority = ice_priority((enum ice_type)l->type, base->preference),
-        .addr = l->addr,
-        .base = base->addr,
-    };
-
-    if (l->type != ICE_HOST)
-        c.related = base->addr;
-    write_foundation(a, l, c.foundation);
-    return c;
-}
-
-static void add_local(struct ice *a, const struct ice_local *l)
-{
-    for (uint8_t i = 0; i < a->local_count; i++)
-        if (a->locals[i].base == l->base && addr_equal(&a->locals[i].addr, &l->addr))
-            return; /* redundant, RFC 8445 §5.1.3: no NAT, or a second server's answer */
-    if (a->local_count < ICE_CANDIDATES_MAX)
-        a->locals[a->local_count++] = *l;
-}
 
 bool ice_is_gathering(const struct ice *a)
 {
@@ -95,36 +37,20 @@ static void ask(struct ice *a, usec now, uint8_t base, uint8_t server)
     a->gathered_told = false;
 }
 
-int ice_add_host(struct ice *a, usec now, const struct addr *base, uint16_t preference)
+/* A relayed address is known without asking. */
+void ice_gather_from(struct ice *a, usec now, uint8_t base)
 {
-    struct ice_local host = {
-        .addr = *base, .type = ICE_HOST, .base = a->base_count, .server = ICE_NONE
-    };
-
-    if (base->port == 0 || addr_scope_of(base) == ADDR_SCOPE_UNUSABLE)
-        return ERR_INVALID;
-    if (ice_find_base(a, base) != ICE_NONE)
-        return ERR_OK;
-    if (a->base_count == ICE_BASES_MAX || a->local_count == ICE_CANDIDATES_MAX)
-        return ERR_LIMIT;
-    a->bases[a->base_count++] = (struct ice_base){ .addr = *base, .preference = preference };
-    add_local(a, &host);
-    a->gathered_told = false;
     for (uint8_t s = 0; s < a->server_count; s++)
-        ask(a, now, host.base, s);
-    ice_pair_up(a);
-    ice_tick(a, now);
-    return ERR_OK;
+        ask(a, now, base, s);
 }
 
-size_t ice_get_local(const struct ice *a, struct ice_candidate *out, size_t max)
+void ice_gather_remove_base(struct ice *a, uint8_t base)
 {
-    size_t count = 0;
-
-    for (uint8_t i = 0; i < a->local_count && count < max; i++)
-        if (a->locals[i].type != ICE_PEER_REFLEXIVE) /* those are only the peer's to see */
-            out[count++] = ice_local_candidate(a, &a->locals[i]);
-    return count;
+    for (size_t i = 0; i < ICE_QUERIES_MAX; i++)
+        if (a->queries[i].base == base) {
+            stun_txn_init(&a->queries[i].txn);
+            a->queries[i].is_due = false;
+        }
 }
 
 int ice_add_stun_server(struct ice *a, usec now, const struct addr *server)
@@ -138,7 +64,8 @@ int ice_add_stun_server(struct ice *a, usec now, const struct addr *server)
         return ERR_LIMIT;
     a->servers[a->server_count++] = *server;
     for (uint8_t b = 0; b < a->base_count; b++)
-        ask(a, now, b, (uint8_t)(a->server_count - 1));
+        if (!a->bases[b].is_relayed)
+            ask(a, now, b, (uint8_t)(a->server_count - 1));
     ice_tick(a, now);
     return ERR_OK;
 }
@@ -226,6 +153,6 @@ enum verdict ice_gather_input(struct ice *a, uint8_t base, const struct addr *fr
     if (m->class == STUN_SUCCESS && m->has & STUN_HAS_MAPPED && m->unknown_count == 0 &&
         m->mapped.family == a->bases[base].addr.family && m->mapped.port != 0 &&
         addr_scope_of(&m->mapped) != ADDR_SCOPE_UNUSABLE)
-        add_local(a, &l);
+        ice_add_local(a, &l);
     return VERDICT_TAKEN;
 }

@@ -47,7 +47,7 @@ struct ice_config {
     bool controlling;
     const char *ufrag, *pwd;  /* NULL: made from rng (8 and 24 characters) */
     usec pacing_us;           /* Ta, RFC 8445 §14.2: 50 ms; the first few checks go at once */
-    usec check_rto_us;        /* first resend of a check: 250 ms until a round trip is known */
+    usec check_rto_us;        /* first resends of a check: 100 ms until a round trip is known */
     usec fail_after_us;       /* CHECKING without success: 15 s, counted from remote credentials */
     usec consent_interval_us; /* 5 s, jittered 0.8…1.2 (RFC 7675 §5.1) */
     usec consent_timeout_us;  /* 30 s: then the path is lost */
@@ -157,6 +157,10 @@ void ice_set_sped(struct ice *a, const struct ice_sped *sped);
 /* What the datagram just given to ice_input() carried, if it was an authenticated check of the
  * peer's or an answer to ours; is_on: it had the acks. Points into that datagram. */
 bool ice_get_sped(const struct ice *a, struct ice_sped *sped);
+
+/* Whether what ice_poll_output() gave last carried what was set. While data is set and waits, the
+ * selected path is asked again at the pace of resends, within limits, so that it gets there. */
+bool ice_has_sent_sped(const struct ice *a);
 
 /* Every pair and its fate, best first; at most `max`. Returns how many. */
 enum ice_fate {

@@ -31,10 +31,22 @@ static void encode_answer(const struct ice *a, const struct ice_answer *answer, 
         stun_add_error(w, UNKNOWN_ATTRIBUTE, "Unknown Attribute");
     else
         stun_add_xor_mapped(w, &answer->to);
+    if (!answer->error_code)
+        ice_add_sped(a, w);
     if (answer->error_code == UNKNOWN_ATTRIBUTE)
         stun_add_unknown(w, &request);
     stun_add_integrity(w, bytes_of_string(a->pwd));
     stun_add_fingerprint(w);
+}
+
+void ice_answers_remove_base(struct ice *a, uint8_t base)
+{
+    uint8_t kept = 0;
+
+    for (uint8_t i = 0; i < a->answer_count; i++)
+        if (a->answers[i].base != base)
+            a->answers[kept++] = a->answers[i];
+    a->answer_count = kept;
 }
 
 bool ice_answers_poll(struct ice *a, struct out *out)
@@ -51,6 +63,7 @@ bool ice_answers_poll(struct ice *a, struct out *out)
     out->to = answer.to;
     w = wr_of(out_next(out), out_room(out));
     encode_answer(a, &answer, &w);
+    a->has_sent_sped = a->sped.is_on && !answer.error_code;
     if (w.ok)
         out_add(out, w.len);
     return w.ok;
@@ -85,31 +98,28 @@ static uint8_t find_or_add_pair(struct ice *a, uint8_t base, const struct addr *
     return pair;
 }
 
-/* Controlled: the peer nominates this pair. The two sides may rank pairs differently (one knows a
- * candidate by signaling, the other by its checks), so what the peer goes on nominating counts for
- * more than what it once did. */
-static void on_pair_asked_for(struct ice *a, struct ice_pair *p, usec now)
+/* Between hawsers the controlling side's checks are consent for both (deviations.md, I12). */
+static void note_life(const struct ice *a, struct ice_pair *p, usec now)
 {
-    p->asked_for_at = now;
-    if (p->state != ICE_PAIR_SUCCEEDED || p->missed >= ICE_MISSED_MAX) {
-        p->flags |= ICE_PAIR_WAS_ASKED_FOR;
-        return;
-    }
-    p->flags |= ICE_PAIR_NOMINATED;
-    ice_forget_nominations(a, p, now - ICE_NOMINATION_AGE_US);
-    ice_select(a, now);
+    if (a->abilities & ICE_SHARED_CONSENT)
+        p->heard_at = p->consent_at = now;
 }
 
-static void on_pair_asked(struct ice *a, struct ice_pair *p, bool nominated, usec now)
+static void on_pair_asked(struct ice *a, struct ice_pair *p, const struct stun_msg *m, usec now)
 {
-    if (p->state == ICE_PAIR_FAILED)
+    bool leaves_asking = a->abilities & ICE_SHARED_CONSENT && !a->is_controlling;
+
+    if (p->state == ICE_PAIR_FAILED) {
         p->state = ICE_PAIR_WAITING;
+        p->flags |= ICE_PAIR_RETRIED;
+    }
     if (p->state != ICE_PAIR_SUCCEEDED)
         p->flags |= ICE_PAIR_TRIGGERED;
-    else if (p->next_at == USEC_NEVER)
+    else if (p->next_at == USEC_NEVER && !leaves_asking)
         p->next_at = now; /* the peer uses a spare we had given up */
-    if (nominated && !a->is_controlling)
-        on_pair_asked_for(a, p, now);
+    if (p->state == ICE_PAIR_SUCCEEDED)
+        note_life(a, p, now);
+    ice_note_asked_for(a, p, m, now);
 }
 
 /* RFC 8445 §7.3: USERNAME is our fragment, a colon, theirs; the password is ours. */
@@ -141,11 +151,12 @@ static enum verdict on_request(struct ice *a, usec now, uint8_t base, const stru
         return queue_answer(a, base, from, m, ROLE_CONFLICT);
     pair = find_or_add_pair(a, base, from, m->priority);
     if (conflict == WE_YIELD)
-        a->is_controlling = !a->is_controlling; /* pair priorities follow by themselves */
+        ice_switch_role(a);
     queue_answer(a, base, from, m, 0);
+    ice_note_sped(a, m);
     if (pair == ICE_NONE)
         return VERDICT_LIMIT; /* answered, but we do not ask back (deviations.md, I11) */
-    on_pair_asked(a, &a->pairs[pair], m->has & STUN_HAS_USE_CANDIDATE, now);
+    on_pair_asked(a, &a->pairs[pair], m, now);
     return VERDICT_TAKEN;
 }
 
@@ -162,11 +173,13 @@ static struct ice_pair *find_asked(struct ice *a, const struct stun_id *id, uint
     return NULL;
 }
 
-/* How the peer sees us: RFC 8445 §7.2.5.3.1. */
+/* How the peer sees us: RFC 8445 §7.2.5.3.1. A relay may be many things to the peer, but direct. */
 static uint8_t type_of_mapped(const struct ice *a, uint8_t base, const struct addr *mapped)
 {
     struct addr own = ice_without_scope(&a->bases[base].addr);
 
+    if (a->bases[base].is_relayed)
+        return ICE_RELAYED;
     if (addr_equal(&own, mapped))
         return ICE_HOST;
     for (uint8_t i = 0; i < a->local_count; i++)
@@ -188,18 +201,17 @@ static void note_round_trip(struct ice_pair *p, uint8_t age, usec now)
 static void on_check_ok(struct ice *a, usec now, struct ice_pair *p, uint8_t age,
                         const struct stun_msg *m)
 {
-    bool is_wanted =
-        a->is_controlling ? p->said_use_candidate >> age & 1 : p->flags & ICE_PAIR_WAS_ASKED_FOR;
-
     p->state = ICE_PAIR_SUCCEEDED;
-    p->flags &= (uint8_t) ~(ICE_PAIR_TRIGGERED | ICE_PAIR_WAS_ASKED_FOR);
+    p->flags &= (uint8_t) ~(ICE_PAIR_TRIGGERED | ICE_PAIR_RETRIED);
     p->missed = 0;
-    p->next_at = now + ice_consent_interval(a, p);
-    p->heard_at = now;
+    p->heard_at = p->consent_at = now;
+    p->next_at = now + ice_consent_interval(a, p, now);
     p->local_type = type_of_mapped(a, p->base, &m->mapped);
     a->remotes[p->remote].has_answered = true;
-    if (is_wanted)
-        p->flags |= ICE_PAIR_NOMINATED;
+    if (a->selected != ICE_NONE && p == &a->pairs[a->selected])
+        ice_end_suspicion(a);
+    ice_note_answered(a, p, age, now);
+    ice_note_sped(a, m);
     ice_select(a, now);
 }
 
@@ -209,7 +221,7 @@ static void on_check_error(struct ice *a, struct ice_pair *p, uint8_t age, const
 {
     if (m->error_code == ROLE_CONFLICT) {
         if (a->is_controlling == (p->said_controlling >> age & 1)) {
-            a->is_controlling = !a->is_controlling;
+            ice_switch_role(a);
             a->tie_breaker = rng_u64(a->rng);
         }
         if (p->state != ICE_PAIR_SUCCEEDED) {
@@ -217,9 +229,7 @@ static void on_check_error(struct ice *a, struct ice_pair *p, uint8_t age, const
             p->flags |= ICE_PAIR_TRIGGERED;
         }
     } else if (p->state != ICE_PAIR_SUCCEEDED) {
-        p->state = ICE_PAIR_FAILED;
-        p->flags &= (uint8_t)~ICE_PAIR_TRIGGERED;
-        p->next_at = USEC_NEVER;
+        ice_fail_pair(p);
     }
 }
 
@@ -254,6 +264,7 @@ static enum verdict input(struct ice *a, usec now, const struct addr *local,
     struct stun_msg m;
     enum verdict verdict = stun_decode(&m, dgram);
 
+    a->has_got = false;
     if (verdict != VERDICT_TAKEN)
         return verdict;
     if (a->state == ICE_FAILED || base == ICE_NONE || m.method != STUN_BINDING ||

@@ -38,12 +38,13 @@ static bool is_spent(const struct ice *a, uint8_t remote)
     return true;
 }
 
-static struct ice_pair new_pair(uint8_t base, uint8_t remote, enum ice_pair_state state)
+static struct ice_pair new_pair(const struct ice *a, uint8_t base, uint8_t remote,
+                                enum ice_pair_state state)
 {
     return (struct ice_pair){ .base = base,
                               .remote = remote,
                               .state = (uint8_t)state,
-                              .local_type = ICE_HOST,
+                              .local_type = (uint8_t)ice_base_type(&a->bases[base]),
                               .next_at = USEC_NEVER };
 }
 
@@ -70,7 +71,7 @@ uint8_t ice_learn_remote(struct ice *a, const struct addr *addr, uint32_t priori
                                              .priority = priority };
     for (uint8_t i = 0; i < a->pair_count; i++)
         if (a->pairs[i].remote == spent)
-            a->pairs[i] = new_pair(a->pairs[i].base, spent, ICE_PAIR_FAILED);
+            a->pairs[i] = new_pair(a, a->pairs[i].base, spent, ICE_PAIR_FAILED);
     return spent;
 }
 
@@ -82,10 +83,22 @@ uint8_t ice_find_pair(const struct ice *a, uint8_t base, uint8_t remote)
     return ICE_NONE;
 }
 
-/* RFC 8445 §6.1.2.3. Our candidate of the pair is the host candidate of its base. */
+/* Through a relay of ours or of the peer's. One that we learned from a check names no type; its
+ * priority tells, at least between hawsers (deviations.md, I13). */
+bool ice_is_relayed(const struct ice *a, const struct ice_pair *p)
+{
+    const struct ice_remote *r = &a->remotes[p->remote];
+
+    return a->bases[p->base].is_relayed || r->type == ICE_RELAYED ||
+           (r->type == ICE_PEER_REFLEXIVE && r->priority >> 24 == 0);
+}
+
+/* RFC 8445 §6.1.2.3. Our candidate of the pair is that of its base. Relayed ones come last by the
+ * formula itself, as the lesser of the two priorities leads. */
 uint64_t ice_pair_priority(const struct ice *a, const struct ice_pair *p)
 {
-    uint64_t ours = ice_priority(ICE_HOST, a->bases[p->base].preference);
+    const struct ice_base *base = &a->bases[p->base];
+    uint64_t ours = ice_priority(ice_base_type(base), base->preference);
     uint64_t theirs = a->remotes[p->remote].priority;
     uint64_t g = a->is_controlling ? ours : theirs, d = a->is_controlling ? theirs : ours;
 
@@ -102,16 +115,30 @@ struct addr ice_pair_to(const struct ice *a, const struct ice_pair *p)
     return to;
 }
 
-/* The slot of a pair that is worth less than `priority` and not in use. */
-static uint8_t least_slot(const struct ice *a, uint64_t priority)
+static unsigned count_relayed(const struct ice *a)
 {
+    unsigned count = 0;
+
+    for (uint8_t i = 0; i < a->pair_count; i++)
+        count += ice_is_relayed(a, &a->pairs[i]);
+    return count;
+}
+
+/* The slot of a pair that is worth less than `p` and not in use. Relayed pairs have some places of
+ * their own: who names many direct addresses must not take the relay away. */
+static uint8_t least_slot(const struct ice *a, const struct ice_pair *p)
+{
+    bool spares_relayed = count_relayed(a) <= ICE_RELAYED_PAIRS_KEPT;
+    bool is_owed = spares_relayed && ice_is_relayed(a, p);
+    uint64_t priority = is_owed ? UINT64_MAX : ice_pair_priority(a, p);
     uint8_t least = ICE_NONE;
 
     for (uint8_t i = 0; i < a->pair_count; i++) {
-        const struct ice_pair *p = &a->pairs[i];
-        uint64_t own = ice_pair_priority(a, p);
+        const struct ice_pair *other = &a->pairs[i];
+        uint64_t own = ice_pair_priority(a, other);
 
-        if ((p->state == ICE_PAIR_WAITING || p->state == ICE_PAIR_FAILED) && own < priority) {
+        if ((other->state == ICE_PAIR_WAITING || other->state == ICE_PAIR_FAILED) &&
+            own < priority && !(spares_relayed && ice_is_relayed(a, other))) {
             priority = own;
             least = i;
         }
@@ -121,16 +148,35 @@ static uint8_t least_slot(const struct ice *a, uint64_t priority)
 
 uint8_t ice_add_pair(struct ice *a, uint8_t base, uint8_t remote)
 {
-    struct ice_pair p = new_pair(base, remote, ICE_PAIR_WAITING);
+    struct ice_pair p = new_pair(a, base, remote, ICE_PAIR_WAITING);
     uint8_t slot = a->pair_count;
 
     if (slot == ICE_PAIRS_MAX)
-        slot = least_slot(a, ice_pair_priority(a, &p));
+        slot = least_slot(a, &p);
     else
         a->pair_count++;
     if (slot != ICE_NONE)
         a->pairs[slot] = p;
     return slot;
+}
+
+/* The last one moves to its place. */
+static void remove_pair(struct ice *a, uint8_t pair)
+{
+    uint8_t last = --a->pair_count;
+
+    a->pairs[pair] = a->pairs[last];
+    if (a->selected == pair)
+        a->selected = ICE_NONE;
+    else if (a->selected == last)
+        a->selected = pair;
+}
+
+void ice_remove_pairs_of(struct ice *a, uint8_t base)
+{
+    for (uint8_t i = a->pair_count; i-- > 0;)
+        if (a->pairs[i].base == base)
+            remove_pair(a, i);
 }
 
 /* RFC 8445 §6.1.2.2: same family, link-local only with link-local. Loopback likewise, so that no
@@ -178,103 +224,4 @@ bool ice_is_known_path(const struct ice *a, const struct addr *local, const stru
     uint8_t base = ice_find_base(a, local), remote = ice_find_remote(a, from);
 
     return base != ICE_NONE && remote != ICE_NONE && ice_find_pair(a, base, remote) != ICE_NONE;
-}
-
-/* The best path that has all of `flags`. */
-static uint8_t best_path(const struct ice *a, uint8_t flags)
-{
-    uint8_t best = ICE_NONE;
-
-    for (uint8_t i = 0; i < a->pair_count; i++) {
-        const struct ice_pair *p = &a->pairs[i];
-
-        if (p->state != ICE_PAIR_SUCCEEDED || (p->flags & flags) != flags)
-            continue;
-        if (best == ICE_NONE || ice_pair_priority(a, p) > ice_pair_priority(a, &a->pairs[best]))
-            best = i;
-    }
-    return best;
-}
-
-static void set_selected(struct ice *a, uint8_t pair, usec now)
-{
-    if (pair == a->selected)
-        return;
-    a->selected = pair;
-    ice_tell(a, ICE_NEWS_SELECTED, now);
-    a->pairs[pair].next_at =
-        usec_min(a->pairs[pair].next_at, now + ice_consent_interval(a, &a->pairs[pair]));
-    if (a->state == ICE_CHECKING)
-        ice_enter(a, ICE_CONNECTED, now);
-}
-
-/* Follows the nominated path of the highest priority: what both sides can agree on when every
- * check nominates (RFC 8445 §8.1.1, deviations.md I2). */
-void ice_select(struct ice *a, usec now)
-{
-    uint8_t best = best_path(a, ICE_PAIR_NOMINATED);
-
-    if (best != ICE_NONE && (a->state == ICE_CHECKING || a->state == ICE_CONNECTED))
-        set_selected(a, best, now);
-}
-
-/* Moves from a silent selected path to the best spare that was heard since the last consent check
- * on it. The silent one stays a path: its next answer may win it back. */
-bool ice_leave_selected(struct ice *a, usec now)
-{
-    struct ice_pair *silent = &a->pairs[a->selected];
-    uint8_t best = ICE_NONE;
-
-    for (uint8_t i = 0; i < a->pair_count; i++)
-        if (a->pairs[i].state == ICE_PAIR_SUCCEEDED && a->pairs[i].heard_at > silent->sent_at &&
-            (best == ICE_NONE ||
-             ice_pair_priority(a, &a->pairs[i]) > ice_pair_priority(a, &a->pairs[best])))
-            best = i;
-    if (best == ICE_NONE)
-        return false;
-    silent->flags &= (uint8_t)~ICE_PAIR_NOMINATED;
-    a->pairs[best].flags |= ICE_PAIR_NOMINATED;
-    a->pairs[best].next_at = now; /* tell the peer at once */
-    set_selected(a, best, now);
-    return true;
-}
-
-void ice_forget_nominations(struct ice *a, const struct ice_pair *but, usec before)
-{
-    for (uint8_t i = 0; i < a->pair_count; i++)
-        if (&a->pairs[i] != but && a->pairs[i].asked_for_at < before)
-            a->pairs[i].flags &= (uint8_t)~ICE_PAIR_NOMINATED;
-}
-
-static void begin_anew(struct ice *a)
-{
-    for (uint8_t i = 0; i < a->pair_count; i++) {
-        a->pairs[i].state = ICE_PAIR_WAITING;
-        a->pairs[i].flags = 0;
-        a->pairs[i].missed = 0;
-        a->pairs[i].next_at = USEC_NEVER;
-    }
-}
-
-/* The selected path is gone, or there never was one: any path that works is taken, the peer sees
- * USE-CANDIDATE in the next check. Without one the checks begin again. */
-void ice_drop_selected(struct ice *a, usec now)
-{
-    bool was_connected = a->state == ICE_CONNECTED;
-    uint8_t best = best_path(a, ICE_PAIR_NOMINATED);
-
-    a->selected = ICE_NONE;
-    if (best == ICE_NONE)
-        best = best_path(a, 0);
-    if (best != ICE_NONE) {
-        a->pairs[best].flags |= ICE_PAIR_NOMINATED;
-        a->pairs[best].next_at = now; /* tell the peer at once */
-        set_selected(a, best, now);
-        return;
-    }
-    if (!was_connected)
-        return;
-    ice_tell(a, ICE_NEWS_LOST, now);
-    begin_anew(a);
-    ice_enter(a, ICE_CHECKING, now);
 }

@@ -134,7 +134,6 @@ static void check_limits(const struct ice *a)
 {
     assert(a->pair_count <= ICE_PAIRS_MAX && a->remote_count <= ICE_CANDIDATES_MAX);
     assert(a->local_count <= ICE_CANDIDATES_MAX && a->base_count <= ICE_BASES_MAX);
-    assert(a->unanswered <= ICE_UNANSWERED_MAX);
     assert((a->state == ICE_CONNECTED) == (a->selected != ICE_NONE));
     assert(a->selected == ICE_NONE || a->pairs[a->selected].state == ICE_PAIR_SUCCEEDED);
 }

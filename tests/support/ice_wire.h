@@ -18,7 +18,7 @@ struct wire_packet {
     struct addr from, to;
     int lan; /* of the sender, after its NAT */
     size_t len;
-    uint8_t data[700];
+    uint8_t data[1500];
 };
 
 struct wire_node {

@@ -36,7 +36,8 @@ TEST(consent_is_asked_for_every_five_seconds_or_so)
         varies |= gap != at[1] - at[0];
     }
     CHECK("never in step", varies);
-    CHECK("answered ones cost no allowance", p.ice->unanswered == 1);
+    CHECK("answered ones cost no allowance",
+          p.ice->unanswered_full_at <= PEER_NOW + ICE_UNANSWERED_REFILL);
     ice_free(p.ice);
 }
 
@@ -134,7 +135,7 @@ static void wire_two_paths(struct wire *w, uint64_t seed)
     w->node[0].selected_count = w->node[1].selected_count = 0;
 }
 
-TEST(a_silent_path_gives_way_after_three_checks)
+TEST(a_silent_path_gives_way_to_one_that_answers)
 {
     for (uint64_t seed = 1; seed <= 30; seed++) {
         struct wire w;
@@ -143,10 +144,11 @@ TEST(a_silent_path_gives_way_after_three_checks)
         wire_two_paths(&w, seed);
         cut = w.now;
         w.cut_host = wire_addr("192.168.1.20:5000");
-        wire_run(&w, w.now + 18 * SECOND + SECOND / 10);
+        wire_run(&w, w.now + 7 * SECOND);
         CHECK("moved", w.node[0].path.remote.family == ADDR_IPV6 &&
                            w.node[1].path.remote.family == ADDR_IPV6);
-        CHECK("with the time of the move", w.node[0].told_at > cut + 8 * SECOND);
+        CHECK("with the time of the move",
+              w.node[0].told_at > cut && w.node[0].told_at <= cut + 6 * SECOND + SECOND / 5);
         w.cut_host = (struct addr){ 0 };
         wire_run(&w, w.now + 20 * SECOND);
         CHECK("moved back when it answers again", w.node[0].path.remote.family == ADDR_IPV4 &&
@@ -191,6 +193,6 @@ TESTS(TEST_ROW(consent_is_asked_for_every_five_seconds_or_so), TEST_ROW(only_ans
       TEST_ROW(a_spare_given_up_comes_back_when_the_peer_asks),
       TEST_ROW(failing_waits_for_the_peers_own_checks),
       TEST_ROW(failing_is_early_when_nothing_is_left_to_try),
-      TEST_ROW(a_silent_path_gives_way_after_three_checks),
+      TEST_ROW(a_silent_path_gives_way_to_one_that_answers),
       TEST_ROW(nothing_is_gained_by_moving_to_another_silent_path),
       TEST_ROW(a_path_that_works_one_way_only_is_left_for_good))

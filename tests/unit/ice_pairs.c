@@ -187,13 +187,14 @@ TEST(the_worst_pairs_give_way)
 
 TEST(beyond_the_burst_checks_keep_the_pace)
 {
+    struct ice_config patient = { .controlling = true, .check_rto_us = 250 * MILLISECOND };
     struct peer p;
     usec now = PEER_NOW;
     size_t sent = 0;
 
-    peer_init(&p, &controlling);
+    peer_init(&p, &patient);
     peer_describe(&p, now);
-    for (uint16_t i = 1; i <= 14; i++) {
+    for (uint16_t i = 1; i <= ICE_BURST + 4; i++) {
         struct ice_candidate c = peer_candidate("203.0.113.9:9", 1000);
 
         c.addr.port = i;
@@ -201,7 +202,7 @@ TEST(beyond_the_burst_checks_keep_the_pace)
     }
     while (ice_poll_output(p.ice, &p.out))
         sent++;
-    CHECK("ten at once", sent == ICE_BURST);
+    CHECK("a burst at once", sent == ICE_BURST);
     for (size_t more = 1; more <= 4; more++) {
         CHECK("the next after Ta", ice_next_timeout(p.ice) == now + 50 * MILLISECOND);
         ice_tick(p.ice, now + 50 * MILLISECOND - 1);
@@ -220,13 +221,13 @@ TEST(a_triggered_check_goes_before_better_ones)
 
     peer_init(&p, &controlling);
     peer_describe(&p, PEER_NOW);
-    for (uint16_t i = 1; i <= 14; i++) {
+    for (uint16_t i = 1; i <= ICE_BURST + 4; i++) {
         struct ice_candidate c = peer_candidate("203.0.113.9:9", 1000u - i);
 
         c.addr.port = i;
         ice_add_remote(p.ice, PEER_NOW, &c);
     }
-    p.from = peer_addr("203.0.113.9:14");
+    p.from = peer_addr("203.0.113.9:24");
     CHECK("no allowance left", !peer_ask(&p, PEER_NOW));
     ice_tick(p.ice, PEER_NOW + 50 * MILLISECOND);
     CHECK("the next one is it", ice_poll_output(p.ice, &p.out) && addr_equal(&p.out.to, &p.from));
