@@ -28,7 +28,8 @@ class Program:
         inside = [] if namespace is None else ["nsenter", f"--net={namespace}", "--"]
         self.log = popen.pop("log", None)
         self.process = subprocess.Popen(
-            [*inside, "setpriv", "--pdeathsig", "KILL", *command], stdin=popen.pop("stdin", subprocess.PIPE),
+            [*inside, "setpriv", "--pdeathsig", "KILL", *command],
+            stdin=popen.pop("stdin", subprocess.PIPE),
             stdout=popen.pop("stdout", subprocess.PIPE), stderr=self.log, **popen)
         self.buffer = b""
 

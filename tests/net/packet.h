@@ -22,7 +22,7 @@ struct packet {
     enum packet_kind kind; /* of an ICMP error: that of the packet it quotes */
     struct addr from, to;  /* ports are 0 where the kind has none */
     size_t transport;      /* where the header after IP's begins */
-    size_t quoted;         /* where an ICMP error's quoted packet begins; 0: it is none */
+    size_t quoted;         /* where the packet that an ICMP error quotes begins; 0: it is none */
 };
 
 /* data is borrowed for as long as p is used. False: no packet that can be passed on. */
@@ -40,7 +40,7 @@ void packet_set_error_from(struct packet *p, const struct addr *from);
 void packet_set_error_to(struct packet *p, const struct addr *to);
 
 /* Writes the ICMP error that tells the sender of p that a link carries only mtu bytes, from the
- * router's address of p's family (RFC 1191, RFC 4443 §3.2). Returns its length; 0: p deserves none. */
+ * router's address of p's family (RFC 1191, RFC 4443 §3.2). Its length; 0: p deserves none. */
 size_t packet_too_big(uint8_t out[PACKET_ERROR_MAX], const struct packet *p, size_t mtu,
                       const struct addr *router);
 
