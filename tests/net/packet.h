@@ -28,7 +28,7 @@ struct packet {
 /* data is borrowed for as long as p is used. False: no packet that can be passed on. */
 bool packet_parse(struct packet *p, uint8_t *data, size_t len);
 
-/* What an ICMP error quotes; its data points into p's. False: p is none, or it quotes too little. */
+/* What an ICMP error quotes; its data points into p's. False: p is none, or quotes too little. */
 bool packet_parse_quoted(struct packet *quoted, const struct packet *p);
 
 /* Write other addresses and ports, with the checksums; IPv4, and not an ICMP error. */

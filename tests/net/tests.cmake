@@ -1,11 +1,11 @@
 # The network laboratory: hosts in namespaces, between them the models of tests/net/model. Where it
 # cannot be made (no root, no /dev/net/tun) its tests are skipped, and say so.
 set(NET ${CMAKE_CURRENT_LIST_DIR})
+file(GLOB BASE_SOURCES CONFIGURE_DEPENDS core/base/*.c)
 add_executable(net-lab ${NET}/main.c ${NET}/control.c ${NET}/lab.c ${NET}/wiring.c ${NET}/space.c
-    ${NET}/topology.c ${NET}/packet.c ${NET}/model/link.c ${NET}/model/nat.c tests/support/rng.c)
-target_link_libraries(net-lab PRIVATE core)
-add_executable(net-probe ${NET}/probe.c ${NET}/responder.c)
-target_link_libraries(net-probe PRIVATE core)
+    ${NET}/topology.c ${NET}/packet.c ${NET}/model/link.c ${NET}/model/nat.c tests/support/rng.c
+    ${BASE_SOURCES})
+add_executable(net-probe ${NET}/probe.c ${NET}/responder.c ${BASE_SOURCES})
 
 # One at a time: each measures times, and they would share two processors.
 function(add_net_test name)
