@@ -50,6 +50,26 @@ static void note_step(struct dtls_bio *io, struct bytes dgram)
         io->step_len += w.len;
 }
 
+static void begin_flight(struct dtls_bio *io)
+{
+    io->flight++;
+    dtls_queue_deinit(&io->out);
+}
+
+/* Alerts are no flight: they go behind what waits. Where there is no room it is a datagram lost on
+ * its way: the timers know what to do. */
+static void queue_records(struct dtls_bio *io, struct bytes dgram)
+{
+    bool is_alert = dgram.len && dgram.data[0] == DTLS_CONTENT_ALERT;
+
+    if (!is_alert && io->is_writing && dtls_queue_join(&io->out, dgram, io->mtu))
+        return;
+    if (!is_alert && !io->is_writing)
+        begin_flight(io);
+    io->is_writing |= !is_alert;
+    (void)dtls_queue_add(&io->out, dgram);
+}
+
 static int on_write(BIO *bio, const char *data, int len)
 {
     struct dtls_bio *io = BIO_get_data(bio);
@@ -58,8 +78,7 @@ static int on_write(BIO *bio, const char *data, int len)
     BIO_clear_retry_flags(bio);
     note_nonce(io, dgram);
     note_step(io, dgram);
-    /* Where there is no room it is a datagram lost on its way: the timers know what to do. */
-    (void)dtls_queue_add(&io->out, dgram);
+    queue_records(io, dgram);
     return len;
 }
 
@@ -87,7 +106,7 @@ static void on_timer(struct dtls_bio *io, struct timeval *deadline)
         return;
     }
     if (!io->timer)
-        io->flights++;
+        io->timed++;
     io->timer = deadline;
     *deadline = (struct timeval){ .tv_sec = FAR_AHEAD_S };
 }
@@ -117,9 +136,9 @@ BIO_METHOD *dtls_bio_method_new(void)
     return NULL;
 }
 
-bool dtls_bio_init(struct dtls_bio *io, const BIO_METHOD *method)
+bool dtls_bio_init(struct dtls_bio *io, const BIO_METHOD *method, size_t mtu)
 {
-    *io = (struct dtls_bio){ .bio = BIO_new(method) };
+    *io = (struct dtls_bio){ .bio = BIO_new(method), .mtu = mtu };
     dtls_queue_init(&io->out, DTLS_BIO_DATAGRAMS_MAX);
     if (io->bio)
         BIO_set_data(io->bio, io);
@@ -135,11 +154,22 @@ void dtls_bio_offer(struct dtls_bio *io, struct bytes dgram)
 {
     io->input = dgram;
     io->step_len = 0;
+    io->is_writing = false;
 }
 
 void dtls_bio_retract(struct dtls_bio *io)
 {
     io->input = bytes_of(NULL, 0);
+}
+
+void dtls_bio_repeat(struct dtls_bio *io)
+{
+    struct rd r = rd_of(bytes_of(io->step, io->step_len));
+
+    if (rd_left(&r))
+        begin_flight(io);
+    while (rd_left(&r))
+        (void)dtls_queue_add(&io->out, rd_bytes(&r, rd_u16(&r)));
 }
 
 void dtls_bio_expire(struct dtls_bio *io)

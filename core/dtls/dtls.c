@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 /* Datagrams that came too early: a ClientHello before start, data before the Finished. */
-#define HELD_MAX 8
+#define HELD_MAX 16
 
 /* Records of the next epoch that OpenSSL may have to keep, at 17 KiB each, until it has the keys.
  * A peer needs one per sending of its last flight. */
@@ -104,14 +104,11 @@ static void send_close_notify(struct dtls *d)
 static void answer_again(struct dtls *d)
 {
     struct dtls_bio *io = &d->handshake.io;
-    struct rd r = rd_of(bytes_of(io->step, io->step_len));
 
     if (d->record.has_data)
         io->step_len = 0;
-    if (!d->record.has_asked || io->out.count)
-        return;
-    while (rd_left(&r))
-        (void)dtls_queue_add(&io->out, rd_bytes(&r, rd_u16(&r)));
+    if (d->record.has_asked && io->out.count == 0)
+        dtls_bio_repeat(io);
 }
 
 /* Opens records of an association that is up, and sees whether the peer ended it with them. */
@@ -228,6 +225,11 @@ void dtls_start(struct dtls *d, usec now)
 void dtls_set_rtt(struct dtls *d, usec rtt_us)
 {
     dtls_handshake_set_rtt(&d->handshake, rtt_us);
+}
+
+uint64_t dtls_flight(const struct dtls *d)
+{
+    return d->handshake.io.flight;
 }
 
 void dtls_tick(struct dtls *d, usec now)

@@ -62,10 +62,12 @@ int dtls_new(struct dtls **out, const struct dtls_config *cfg, const struct rng 
 /* Wipes keys. NULL is fine. */
 void dtls_free(struct dtls *d);
 
-/* The path works: the client's first flight goes out, a server begins to listen. */
+/* The client's first flight waits to be fetched, a server begins to listen. A path need not work
+ * yet: nothing piles up, a flight that nobody fetches gives way to the next or its repetition. */
 void dtls_start(struct dtls *d, usec now);
 
-/* A new measurement from ICE: the flight timer is max(50 ms, 2 x rtt), doubled per resend. */
+/* A new measurement from ICE: the flight timer is max(50 ms, 2 x rtt), doubled per resend; before
+ * the first it is 250 ms. */
 void dtls_set_rtt(struct dtls *d, usec rtt_us);
 
 /* Offers a datagram (RFC 7983: first byte 20…63), borrowed until return. */
@@ -74,6 +76,10 @@ void dtls_tick(struct dtls *d, usec now);
 
 /* Handshake flights and alerts, as whole datagrams; the caller has set out's addresses. */
 bool dtls_poll_output(struct dtls *d, struct out *out);
+
+/* The flight that dtls_poll_output() gives datagrams of, or gave last: another number with each new
+ * flight and each repetition; 0 before the first. Two flights never wait together. */
+uint64_t dtls_flight(const struct dtls *d);
 bool dtls_poll_event(struct dtls *d, struct dtls_event *ev);
 usec dtls_next_timeout(const struct dtls *d);
 

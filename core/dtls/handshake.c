@@ -6,8 +6,9 @@
 
 #include <openssl/err.h>
 
-#define RESEND_MIN_US (50 * MILLISECOND)
-#define RESEND_MAX_US (60 * SECOND) /* RFC 6347 §4.2.4.1 */
+#define RESEND_BLIND_US (250 * MILLISECOND) /* while no round trip is known */
+#define RESEND_MIN_US   (50 * MILLISECOND)
+#define RESEND_MAX_US   (60 * SECOND) /* RFC 6347 §4.2.4.1 */
 
 /* OpenSSL itself gives up after as many timeouts, and says so by a number that is not public. */
 #define RESENDS_MAX 12
@@ -42,7 +43,7 @@ int dtls_handshake_init(struct dtls_handshake *h, const struct dtls_config *cfg)
     memcpy(h->peer.fingerprint, cfg->remote_fingerprint, sizeof h->peer.fingerprint);
     h->resends_max =
         cfg->retries_max && cfg->retries_max < RESENDS_MAX ? cfg->retries_max : RESENDS_MAX;
-    if (!dtls_bio_init(&h->io, cfg->identity->bio_method))
+    if (!dtls_bio_init(&h->io, cfg->identity->bio_method, mtu_of(cfg)))
         return ERR_NOMEM;
     h->ssl = SSL_new(cfg->identity->ctx);
     if (!h->ssl)
@@ -99,6 +100,8 @@ static enum dtls_step step_of(struct dtls_handshake *h, int answer)
 
 static usec first_interval(const struct dtls_handshake *h)
 {
+    if (h->rtt_us == 0)
+        return RESEND_BLIND_US;
     return usec_clamp(2 * h->rtt_us, RESEND_MIN_US, RESEND_MAX_US);
 }
 
@@ -107,8 +110,8 @@ static void follow_flight(struct dtls_handshake *h, usec now)
 {
     if (!h->io.timer) {
         h->resend_at = USEC_NEVER;
-    } else if (h->flight != h->io.flights) {
-        h->flight = h->io.flights;
+    } else if (h->timed != h->io.timed) {
+        h->timed = h->io.timed;
         h->resends = 0;
         h->interval_us = first_interval(h);
         h->resend_at = now + h->interval_us;
@@ -143,6 +146,7 @@ enum dtls_step dtls_handshake_tick(struct dtls_handshake *h, usec now)
     h->interval_us = usec_min(2 * h->interval_us, RESEND_MAX_US);
     h->resend_at = now + h->interval_us;
     ERR_clear_error();
+    dtls_bio_offer(&h->io, bytes_of(NULL, 0));
     dtls_bio_expire(&h->io);
     answer = DTLSv1_handle_timeout(h->ssl);
     if (answer < 0)
@@ -151,14 +155,16 @@ enum dtls_step dtls_handshake_tick(struct dtls_handshake *h, usec now)
     return DTLS_STEP_WAITING;
 }
 
+/* How often a flight was repeated while nothing was known of a path tells nothing about it: what has
+ * waited for longer than it takes is due. */
 void dtls_handshake_set_rtt(struct dtls_handshake *h, usec rtt_us)
 {
-    usec sent_at;
+    bool was_blind = h->rtt_us == 0;
+    usec sent_at = h->resend_at - h->interval_us;
 
     h->rtt_us = rtt_us;
-    if (h->resend_at == USEC_NEVER || h->resends)
+    if (h->resend_at == USEC_NEVER || (h->resends && !was_blind))
         return;
-    sent_at = h->resend_at - h->interval_us;
     h->interval_us = first_interval(h);
     h->resend_at = sent_at + h->interval_us;
 }

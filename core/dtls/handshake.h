@@ -13,7 +13,7 @@ struct dtls_handshake {
     usec rtt_us;      /* 0: unknown */
     usec interval_us; /* from the last sending to resend_at */
     usec resend_at;   /* USEC_NEVER when nothing waits for an answer */
-    uint64_t flight;  /* the one the timer is for: io.flights */
+    uint64_t timed;   /* the flight the timer is for: io.timed */
     size_t resends, resends_max;
     enum dtls_reason reason; /* of DTLS_STEP_FAILED */
 };

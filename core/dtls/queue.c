@@ -43,6 +43,23 @@ bool dtls_queue_add(struct dtls_queue *q, struct bytes dgram)
     return true;
 }
 
+bool dtls_queue_join(struct dtls_queue *q, struct bytes more, size_t most)
+{
+    struct dtls_queued *grown, **at = &q->first;
+
+    if (!q->last || more.len > most || q->last->len > most - more.len)
+        return false;
+    while (*at != q->last)
+        at = &(*at)->next;
+    grown = realloc(q->last, sizeof *grown + q->last->len + more.len);
+    if (!grown)
+        return false;
+    memcpy(grown->data + grown->len, more.data, more.len);
+    grown->len += more.len;
+    *at = q->last = grown;
+    return true;
+}
+
 bool dtls_queue_get(const struct dtls_queue *q, struct bytes *dgram)
 {
     if (!q->first)

@@ -15,6 +15,9 @@ void dtls_queue_deinit(struct dtls_queue *q);
 /* Copies the datagram in; false when the queue is full or the heap is exhausted. */
 bool dtls_queue_add(struct dtls_queue *q, struct bytes dgram);
 
+/* Appends to the newest datagram, if both together are no longer than `most`. */
+bool dtls_queue_join(struct dtls_queue *q, struct bytes more, size_t most);
+
 /* The oldest one, valid until it is removed; false when there is none. */
 bool dtls_queue_get(const struct dtls_queue *q, struct bytes *dgram);
 void dtls_queue_remove(struct dtls_queue *q);

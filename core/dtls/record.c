@@ -207,10 +207,7 @@ static enum verdict take_record(struct dtls_record *r, const struct header *h)
 {
     int len;
 
-    if (h->epoch == 0 && h->type == DTLS_CONTENT_HANDSHAKE) {
-        r->has_asked = true; /* the peer repeats its flight; nothing in it is believed */
-        return VERDICT_TAKEN;
-    }
+    /* What is in the clear of a flight that is repeated proves nothing; its Finished is sealed. */
     if (h->epoch != EPOCH)
         return VERDICT_UNEXPECTED;
     if (dtls_window_has(&r->window, h->sequence))

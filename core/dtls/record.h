@@ -31,8 +31,8 @@ enum dtls_record_state { DTLS_RECORD_OPEN, DTLS_RECORD_CLOSED, DTLS_RECORD_ALERT
 struct dtls_record {
     enum dtls_record_state state;
     bool is_gcm;
-    bool has_data;  /* the peer has sent data, so it has our Finished */
-    bool has_asked; /* a record of the handshake came: its last flight again, or a forgery */
+    bool has_data;           /* the peer has sent data, so it has our Finished */
+    bool has_asked;          /* a sealed record of the handshake came: its last flight again */
     EVP_CIPHER_CTX *tx, *rx; /* with their keys */
     uint8_t tx_iv[DTLS_NONCE_BYTES], rx_iv[DTLS_NONCE_BYTES];
     uint64_t tx_sequence; /* of the next record */

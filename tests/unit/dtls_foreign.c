@@ -86,7 +86,7 @@ static void foreign_init(const struct foreign_config *cfg, enum dtls_role role)
     }
     foreign.ssl = SSL_new(foreign.ctx);
     foreign.method = dtls_bio_method_new();
-    CHECK("its ends", dtls_bio_init(&foreign.io, foreign.method));
+    CHECK("its ends", dtls_bio_init(&foreign.io, foreign.method, 1200));
     SSL_set_bio(foreign.ssl, foreign.io.bio, foreign.io.bio);
     if (role == DTLS_CLIENT)
         SSL_set_connect_state(foreign.ssl);

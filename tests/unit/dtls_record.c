@@ -257,6 +257,12 @@ TEST(data_that_overtakes_the_finished)
     dtls_pair_deinit(&pair);
 }
 
+static void treble(void *ctx, struct dtls_letter *letter)
+{
+    (void)ctx;
+    letter->copies = 3;
+}
+
 TEST(server_that_has_not_started)
 {
     dtls_pair_init(&pair, 256);
@@ -272,6 +278,7 @@ TEST(server_that_has_not_started)
     dtls_pair_deinit(&pair);
 
     dtls_pair_init(&pair, 256);
+    pair.meddle = treble;
     dtls_start(pair.end[CLIENT], pair.now);
     dtls_pair_drain(&pair, CLIENT);
     dtls_pair_run(&pair, 30 * SECOND);

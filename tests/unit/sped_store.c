@@ -293,6 +293,16 @@ static void carry(struct end *from, struct end *to)
         on_data(to, data[1] / 16, (uint8_t)(data[1] % 16 - 1));
 }
 
+/* A check each way, or what is left of them. */
+static void exchange(struct end *ends, struct rng *rng, uint64_t lost_percent)
+{
+    for (int i = 0; i < 2; i++) {
+        if (rng_below(rng, 100) >= lost_percent)
+            carry(&ends[i], &ends[!i]);
+        sped_sent(&ends[i].sped);
+    }
+}
+
 TEST(a_handshake_over_lossy_checks)
 {
     unsigned worst = 0;
@@ -308,13 +318,7 @@ TEST(a_handshake_over_lossy_checks)
         begin(&ends[0], 0);
         while ((ends[0].sped.state != SPED_DONE || ends[1].sped.state != SPED_DONE) &&
                checks++ < 200)
-            for (int i = 0; i < 2; i++) {
-                bool is_lost = rng_below(&rng, 100) < seed % 50;
-
-                if (!is_lost)
-                    carry(&ends[i], &ends[!i]);
-                sped_sent(&ends[i].sped);
-            }
+            exchange(ends, &rng, seed % 50);
         CHECK("both done", checks < 200);
         CHECK("every flight was there", ends[0].last == 3 && ends[1].last == 2);
         CHECK("no memory held", !ends[0].sped.flight && !ends[1].sped.flight);
