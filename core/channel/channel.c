@@ -8,16 +8,27 @@ static const size_t queue_bytes_max[CHANNEL_COUNT] = {
     256 << 10, 4 << 20, 256 << 10, 4 << 20, 256 << 10, 4 << 20, 256 << 10, 256 << 10,
 };
 
+/* Commands, speech, pictures; then what can wait: pass-through, playback, files, the free ones. */
+static const uint8_t usual_class[CHANNEL_COUNT] = { 1, 3, 2, 5, 4, 6, 7, 7 };
+
 int channel_init(struct channel_set *c, struct sctp *sctp)
 {
-    *c = (struct channel_set){ .sctp = sctp };
-    for (uint16_t i = 0; i < CHANNEL_COUNT; i++) {
-        int err = sctp_set_stream_limit(sctp, i, queue_bytes_max[i]);
+    int err = sctp_set_stream_priority(sctp, CHANNEL_CONTROL_STREAM, 0, 1);
 
-        if (err)
-            return err;
+    *c = (struct channel_set){ .sctp = sctp };
+    for (unsigned i = 0; !err && i < CHANNEL_COUNT; i++) {
+        err = sctp_set_stream_limit(sctp, (uint16_t)i, queue_bytes_max[i]);
+        if (!err)
+            err = channel_set_priority(c, i, usual_class[i], 1);
     }
-    return ERR_OK;
+    return err;
+}
+
+int channel_set_priority(struct channel_set *c, unsigned channel, unsigned class, unsigned weight)
+{
+    return class > 0 && class < CHANNEL_CLASSES
+               ? sctp_set_stream_priority(c->sctp, (uint16_t)channel, class, weight)
+               : ERR_INVALID;
 }
 
 static void drop(struct channel_set *c, usec now, uint16_t stream, size_t len)

@@ -56,6 +56,13 @@ struct channel_set {
 /* ERR_NOMEM. Nothing to release: sctp is freed by its owner. */
 int channel_init(struct channel_set *c, struct sctp *sctp);
 
+/* Channels of a lower class (1…7) go first, those of one share by weight (1…SCTP_WEIGHT_MAX, in
+ * bytes). Usual: 0 control, 2 audio, 1 video, 4 pass-through, 3 playback, 5 files, then 6 and 7.
+ * ERR_INVALID, ERR_NOMEM. */
+#define CHANNEL_CLASSES 8
+int channel_set_priority(struct channel_set *c, unsigned channel, unsigned priority_class,
+                         unsigned weight);
+
 /* The peer is a hawser: from now on channels are limited by credit, both ways. Before any data. */
 void channel_use_credit(struct channel_set *c, usec now);
 

@@ -80,6 +80,8 @@ struct stream {
         size_t wanted; /* room that sctp_send() lacked; 0: nobody waits */
         struct stream *waiter_next;
         struct stream *ready_next; /* in the scheduler's circle; NULL if not in it */
+        int turn_left;             /* bytes until the next in the circle has its turn */
+        uint8_t class, weight;
         enum reset_state reset;
     } tx;
 
@@ -149,7 +151,7 @@ struct tx {
     usec last_sent_at;
     uint32_t *retried; /* ring of RETRIED_MAX TSNs in the order they were sent again */
     uint32_t retried_first, retried_count;
-    struct stream *ready;   /* the scheduler's circle: the last served; NULL if empty */
+    struct stream *ready[SCTP_CLASSES]; /* the scheduler's circles: the last served, or NULL */
     struct stream *current; /* amid a message: its fragments' TSNs must be consecutive */
     struct stream *waiters; /* that met ERR_LIMIT */
 };
@@ -343,7 +345,7 @@ void queue_pool_tick(struct sctp *s, usec now);
 /* sched.c */
 void sched_add(struct sctp *s, struct stream *st);
 struct stream *sched_next(struct sctp *s); /* NULL: nothing to send */
-void sched_done(struct sctp *s, struct stream *st, bool message_ended);
+void sched_done(struct sctp *s, struct stream *st, size_t len, bool message_ended);
 bool sched_is_empty(const struct sctp *s);
 
 /* reconfig.c */

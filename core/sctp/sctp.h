@@ -118,6 +118,14 @@ size_t sctp_send_room(const struct sctp *s, uint16_t stream);
 /* Bounds what one stream may queue, below stream_tx_bytes_max. ERR_NOMEM, ERR_INVALID. */
 int sctp_set_stream_limit(struct sctp *s, uint16_t stream, size_t tx_bytes_max);
 
+/* A message of a lower class goes before one of a higher; streams of one class share by weight, in
+ * bytes. SCTP_CLASS_USUAL and 1 if never called. ERR_NOMEM, ERR_INVALID. */
+#define SCTP_CLASSES     16
+#define SCTP_CLASS_USUAL 8
+#define SCTP_WEIGHT_MAX  100
+int sctp_set_stream_priority(struct sctp *s, uint16_t stream, unsigned priority_class,
+                             unsigned weight);
+
 /* Of one stream: bytes queued or in flight; bytes received in order and not consumed. */
 size_t sctp_stream_unacked_bytes(const struct sctp *s, uint16_t stream);
 size_t sctp_stream_unread_bytes(const struct sctp *s, uint16_t stream);

@@ -37,6 +37,8 @@ struct stream *stream_get(struct sctp *s, uint16_t id)
         return NULL;
     st->id = id;
     st->tx.limit = s->cfg.stream_tx_bytes_max;
+    st->tx.class = SCTP_CLASS_USUAL;
+    st->tx.weight = 1;
     chain_init(&st->tx.chain, s->cfg.pool);
     chain_init(&st->rx.chain, s->cfg.pool);
     s->streams[id] = st;

@@ -220,7 +220,7 @@ static void send_chunk(struct sctp *s, usec now, struct wr *w, struct stream *st
     skip_unsent(st, len);
     if (ends)
         st->tx.ssn++;
-    sched_done(s, st, ends);
+    sched_done(s, st, len, ends);
     if (sched_is_empty(s) || s->tx.flight_bytes + tx_chunk_bytes(c) >= s->cc.cwnd_bytes)
         c->flags |= DATA_SACK_NOW; /* nothing follows soon that would make the peer answer */
     s->tx.next_tsn++;

@@ -1,0 +1,195 @@
+/* Which stream's bytes leave first: seen at the receiver, over a window that lets little through. */
+#include "core/sctp/sctp.h"
+
+#include <assert.h>
+
+#include "core/base/bytes.h"
+#include "tests/check.h"
+#include "tests/support/rng.h"
+
+enum { SENDER, RECEIVER, POOL_BLOCKS = 8192, MESSAGE = 8000, STREAMS = 8 };
+
+struct duo {
+    struct sctp *sctp[2];
+    struct pool *pool;
+    struct rng rng;
+    uint64_t seed;
+    usec now;
+    struct out out;
+    uint8_t buf[OUT_BYTES_MAX];
+    size_t received[STREAMS];
+};
+
+static void move_packets(struct duo *d, int from)
+{
+    out_reset(&d->out);
+    if (sctp_poll_output(d->sctp[from], d->now, &d->out))
+        for (size_t i = 0; i < d->out.count; i++)
+            (void)sctp_input(d->sctp[!from], d->now, out_datagram(&d->out, i));
+}
+
+static void take(struct duo *d)
+{
+    struct sctp_event ev;
+    struct sctp_piece piece;
+
+    for (int end = 0; end < 2; end++)
+        while (sctp_poll_event(d->sctp[end], &ev))
+            continue;
+    for (uint16_t i = 0; i < STREAMS; i++)
+        while (sctp_recv(d->sctp[RECEIVER], i, &piece)) {
+            d->received[i] += piece.data.len;
+            sctp_consume(d->sctp[RECEIVER], d->now, i, piece.data.len);
+        }
+}
+
+/* One window's worth goes over, and its acknowledgements come back. */
+static void round_trip(struct duo *d)
+{
+    move_packets(d, SENDER);
+    d->now += 10 * MILLISECOND;
+    take(d);
+    sctp_tick(d->sctp[RECEIVER], d->now + 20 * MILLISECOND);
+    move_packets(d, RECEIVER);
+    d->now += 30 * MILLISECOND;
+    sctp_tick(d->sctp[SENDER], d->now);
+}
+
+static void open(struct duo *d)
+{
+    struct sctp_config cfg = { .tx_bytes_max = 8 << 20, .stream_tx_bytes_max = 4 << 20 };
+
+    memset(d, 0, sizeof *d);
+    d->seed = 7;
+    d->rng = test_rng(&d->seed);
+    d->now = SECOND;
+    out_init(&d->out, d->buf, sizeof d->buf);
+    assert(pool_new(&d->pool, POOL_BLOCKS) == ERR_OK);
+    cfg.pool = d->pool;
+    for (int end = 0; end < 2; end++)
+        assert(sctp_new(&d->sctp[end], &cfg, &d->rng) == ERR_OK);
+    assert(sctp_connect(d->sctp[SENDER], d->now) == ERR_OK);
+    for (int i = 0; i < 4; i++)
+        round_trip(d);
+    assert(sctp_is_up(d->sctp[SENDER]));
+}
+
+static void drop(struct duo *d)
+{
+    sctp_free(d->sctp[SENDER]);
+    sctp_free(d->sctp[RECEIVER]);
+    pool_free(d->pool);
+}
+
+static void fill(struct duo *d, uint16_t stream, size_t messages)
+{
+    static const uint8_t some[MESSAGE];
+
+    while (messages--)
+        CHECK("queued", sctp_send(d->sctp[SENDER], d->now, stream, 53,
+                                  bytes_of(some, sizeof some)) == ERR_OK);
+}
+
+TEST(a_lower_class_goes_first)
+{
+    static struct duo d;
+
+    open(&d);
+    CHECK("set", sctp_set_stream_priority(d.sctp[SENDER], 0, 1, 1) == ERR_OK);
+    CHECK("set", sctp_set_stream_priority(d.sctp[SENDER], 5, 6, 1) == ERR_OK);
+    fill(&d, 5, 100);
+    round_trip(&d);
+    fill(&d, 0, 1);
+    for (int i = 0; i < 2 && !d.received[0]; i++)
+        round_trip(&d);
+    CHECK("it is there", d.received[0] == MESSAGE);
+    CHECK("long before the others have gone", d.received[5] < 50 * MESSAGE);
+    drop(&d);
+}
+
+TEST(between_messages_only)
+{
+    static struct duo d;
+    static const uint8_t whole[200000];
+
+    open(&d);
+    CHECK("set", sctp_set_stream_priority(d.sctp[SENDER], 0, 1, 1) == ERR_OK);
+    CHECK("queued",
+          sctp_send(d.sctp[SENDER], d.now, 5, 53, bytes_of(whole, sizeof whole)) == ERR_OK);
+    move_packets(&d, SENDER);
+    fill(&d, 0, 1);
+    for (int i = 0; i < 100 && !d.received[0]; i++)
+        round_trip(&d);
+    CHECK("a message that has begun ends first", d.received[5] == sizeof whole);
+    drop(&d);
+}
+
+static const struct {
+    const char *claim;
+    unsigned weight[2];
+    size_t least_percent, most_percent; /* of the first stream, of both */
+} rows[] = {
+    { "the same weight, the same share", { 1, 1 }, 45, 55 },
+    { "three to one", { 3, 1 }, 70, 80 },
+    { "the least against the most", { 1, SCTP_WEIGHT_MAX }, 0, 6 },
+};
+
+TEST(shares_within_a_class)
+{
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        static struct duo d;
+        size_t all;
+
+        open(&d);
+        for (uint16_t k = 0; k < 2; k++)
+            CHECK("set",
+                  sctp_set_stream_priority(d.sctp[SENDER], k, 3, rows[i].weight[k]) == ERR_OK);
+        for (uint16_t k = 0; k < 2; k++)
+            fill(&d, k, 500);
+        for (int k = 0; k < 400 && d.received[0] + d.received[1] < 350 * MESSAGE; k++)
+            round_trip(&d);
+        all = d.received[0] + d.received[1];
+        CHECK("much has gone", all > 200 * MESSAGE);
+        CHECK(rows[i].claim, d.received[0] * 100 >= all * rows[i].least_percent &&
+                                 d.received[0] * 100 <= all * rows[i].most_percent);
+        drop(&d);
+    }
+}
+
+TEST(a_class_may_change_while_bytes_wait)
+{
+    static struct duo d;
+
+    open(&d);
+    fill(&d, 1, 50);
+    fill(&d, 2, 50);
+    fill(&d, 3, 50);
+    round_trip(&d);
+    CHECK("set", sctp_set_stream_priority(d.sctp[SENDER], 2, 0, 1) == ERR_OK);
+    for (int i = 0; i < 100 && d.received[2] < 50 * MESSAGE; i++)
+        round_trip(&d);
+    CHECK("it went before the others",
+          d.received[1] < 25 * MESSAGE && d.received[3] < 25 * MESSAGE);
+    for (int i = 0; i < 100; i++)
+        round_trip(&d);
+    CHECK("which come too", d.received[1] == 50 * MESSAGE && d.received[3] == 50 * MESSAGE);
+    drop(&d);
+}
+
+TEST(what_cannot_be_set)
+{
+    static struct duo d;
+
+    open(&d);
+    CHECK("no such class",
+          sctp_set_stream_priority(d.sctp[SENDER], 0, SCTP_CLASSES, 1) == ERR_INVALID);
+    CHECK("no weight", sctp_set_stream_priority(d.sctp[SENDER], 0, 1, 0) == ERR_INVALID);
+    CHECK("too much",
+          sctp_set_stream_priority(d.sctp[SENDER], 0, 1, SCTP_WEIGHT_MAX + 1) == ERR_INVALID);
+    CHECK("no such stream", sctp_set_stream_priority(d.sctp[SENDER], 5000, 1, 1) == ERR_INVALID);
+    drop(&d);
+}
+
+TESTS(TEST_ROW(a_lower_class_goes_first), TEST_ROW(between_messages_only),
+      TEST_ROW(shares_within_a_class), TEST_ROW(a_class_may_change_while_bytes_wait),
+      TEST_ROW(what_cannot_be_set))
