@@ -10,7 +10,9 @@ void session_finish(struct session *s, enum session_end end, usec now)
         return;
     if (s->end == SESSION_END_NONE)
         s->end = end;
-    if (s->sctp && s->has_path && dtls_is_up(s->dtls)) {
+    if (!s->has_path) /* the last word may be known before the path is told */
+        s->has_path = ice_selected(s->agent.ice, &s->path);
+    if (s->has_path && s->dtls && dtls_is_up(s->dtls)) {
         sctp_abort(s->sctp, now, "closed"); /* harmless where it has ended */
         dtls_close(s->dtls);
     }
@@ -68,7 +70,7 @@ static usec dead_at(const struct session *s)
 
     if (s->open_at == USEC_NEVER || s->state == SESSION_CLOSED)
         return USEC_NEVER;
-    if (ice_selected(s->ice, &path))
+    if (ice_selected(s->agent.ice, &path))
         heard = usec_max(heard, path.heard_at);
     return heard + s->cfg.dead_us;
 }
@@ -96,23 +98,32 @@ void session_check_deadlines(struct session *s, usec now)
         close_with(s, now, SESSION_END_ZOMBIE, REASON_ZOMBIE);
 }
 
+static usec layers_next_timeout(const struct session *s)
+{
+    usec at = usec_min(ice_next_timeout(s->agent.ice), session_relays_next_timeout(s));
+
+    if (s->next.ice)
+        at = usec_min(at, ice_next_timeout(s->next.ice));
+    if (s->dtls)
+        at = usec_min(at, dtls_next_timeout(s->dtls));
+    return s->dtls && s->has_path ? usec_min(at, sctp_next_timeout(s->sctp)) : at;
+}
+
+/* An end that is not told yet, since there was a last word to be polled before it, is due now. */
 usec session_next_timeout(const struct session *s)
 {
-    usec at = session_deadline(s);
+    usec at = usec_min(session_deadline(s), usec_min(session_suspect_at(s), s->restarts.at));
 
     if (s->state == SESSION_CLOSED)
-        return USEC_NEVER;
-    at = usec_min(at, ice_next_timeout(s->ice));
-    if (s->dtls)
-        at = usec_min(at, usec_min(dtls_next_timeout(s->dtls), sctp_next_timeout(s->sctp)));
-    return at;
+        return s->closed_due ? s->clock : USEC_NEVER;
+    return usec_min(at, layers_next_timeout(s));
 }
 
 static bool poll_channels(struct session *s, struct session_event *ev)
 {
     struct channel_event channel;
 
-    while (s->sctp && channel_poll_event(&s->channels, &channel)) {
+    while (channel_poll_event(&s->channels, &channel)) {
         ev->channel = channel.channel;
         if (channel.type == CHANNEL_EVENT_CLOSE) {
             on_peer_close(s, channel.reason);
@@ -130,23 +141,34 @@ static bool poll_channels(struct session *s, struct session_event *ev)
     return false;
 }
 
-bool session_poll_event(struct session *s, struct session_event *ev)
+/* The end comes last, and not before the outside had a chance to poll the last words. */
+static bool poll_end(struct session *s, struct session_event *ev, bool was_closed)
 {
-    *ev = (struct session_event){ 0 };
-    if (session_poll_ice(s, ev))
-        return true;
-    if (s->open_due) {
-        s->open_due = false;
-        ev->type = SESSION_EVENT_OPEN;
-        return true;
-    }
-    if (poll_channels(s, ev))
-        return true;
-    if (!s->closed_due)
+    if (!s->closed_due || !was_closed)
         return false;
     s->closed_due = false;
     ev->type = SESSION_EVENT_CLOSED;
     ev->end = s->end;
     ev->reason = s->peer_reason;
     return true;
+}
+
+bool session_poll_event(struct session *s, struct session_event *ev)
+{
+    bool was_closed = s->state == SESSION_CLOSED;
+
+    *ev = (struct session_event){ 0 };
+    if (s->restarts.is_due) {
+        s->restarts.is_due = false; /* the description before its agent's candidates */
+        ev->type = SESSION_EVENT_RESTART;
+        return true;
+    }
+    if (session_poll_ice(s, ev) || session_poll_relay_event(s, ev))
+        return true;
+    if (s->open_due) {
+        s->open_due = false;
+        ev->type = SESSION_EVENT_OPEN;
+        return true;
+    }
+    return poll_channels(s, ev) || poll_end(s, ev, was_closed);
 }

@@ -1,14 +1,27 @@
 /* description.c: an offer or answer as JSON.
  *
  *     {"ufrag":"…","pwd":"…","fingerprint":"sha-256 AB:CD:…","setup":"actpass|active|passive",
- *      "candidates":["candidate:1 1 udp …",…],"options":["trickle","hawser1"]} */
+ *      "candidates":["candidate:1 1 udp …",…],
+ *      "options":["trickle","hawser1","sped","renomination"],
+ *      "sctp_init":"base64url of an INIT chunk","answers":"ufrag"} */
 #include <stdio.h>
 
 #include "core/session/session.h"
+#include "core/token/base64url.h"
 #include "core/token/claims.h"
 
-#define OPTION_TRICKLE "trickle" /* RFC 8839 §5.7 */
-#define OPTION_HAWSER  "hawser1"
+#define INIT_TEXT (BASE64URL_LEN(SCTP_INIT_MAX) + 1)
+
+static const char *const option_names[] = { "trickle", "hawser1", "sped", "renomination" };
+
+/* The flag of an option: trickle is RFC 8839 §5.7, sped draft-hancke-webrtc-sped, renomination
+ * draft-thatcher-ice-renomination; hawser1 is ours. */
+static bool *option_flag(struct session_description *d, size_t i)
+{
+    bool *const flags[] = { &d->is_trickle, &d->is_hawser, &d->has_sped, &d->has_renomination };
+
+    return flags[i];
+}
 
 static const char *const setups[] = {
     [SESSION_ACTPASS] = "actpass",
@@ -69,17 +82,28 @@ static json_t *candidates_encode(const struct session_description *d)
 
 static json_t *options_encode(const struct session_description *d)
 {
+    const bool flags[] = { d->is_trickle, d->is_hawser, d->has_sped, d->has_renomination };
     json_t *list = json_array();
-    bool ok = list != NULL;
 
-    if (ok && d->is_trickle)
-        ok = json_array_append_new(list, json_string(OPTION_TRICKLE)) == 0;
-    if (ok && d->is_hawser)
-        ok = json_array_append_new(list, json_string(OPTION_HAWSER)) == 0;
-    if (ok)
-        return list;
-    json_decref(list);
-    return NULL;
+    for (size_t i = 0; list && i < COUNT(flags); i++) {
+        if (flags[i] && json_array_append_new(list, json_string(option_names[i]))) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+/* The members that are not always there. */
+static bool add_extras(json_t *object, const struct session_description *d)
+{
+    char text[INIT_TEXT] = "";
+    struct wr w = wr_of(text, sizeof text - 1);
+
+    base64url_encode(&w, bytes_of(d->init, d->init_len));
+    if (d->init_len && (!w.ok || json_object_set_new(object, "sctp_init", json_string(text))))
+        return false;
+    return !d->answers[0] || json_object_set_new(object, "answers", json_string(d->answers)) == 0;
 }
 
 int session_description_to_json(const struct session_description *d, json_t **out)
@@ -95,6 +119,10 @@ int session_description_to_json(const struct session_description *d, json_t **ou
                          candidates, "options", options);
     json_decref(candidates);
     json_decref(options);
+    if (*out && !add_extras(*out, d)) {
+        json_decref(*out);
+        *out = NULL;
+    }
     return *out ? ERR_OK : ERR_NOMEM;
 }
 
@@ -164,29 +192,40 @@ static bool options_decode(struct session_description *out, const json_t *list)
 
         if (!text)
             return false;
-        out->is_trickle |= strcmp(text, OPTION_TRICKLE) == 0;
-        out->is_hawser |= strcmp(text, OPTION_HAWSER) == 0;
+        for (size_t k = 0; k < COUNT(option_names); k++)
+            *option_flag(out, k) |= strcmp(text, option_names[k]) == 0;
     }
     return true;
 }
 
+/* What is no INIT, or none that we could take, is as good as absent: SNAP falls back silently. */
+static void init_decode(struct session_description *out, const char *text)
+{
+    struct wr w = wr_of(out->init, sizeof out->init);
+
+    if (base64url_decode(&w, bytes_of_string(text)))
+        out->init_len = w.len;
+}
+
 int session_description_from_json(struct session_description *out, const json_t *json)
 {
-    const char *ufrag, *pwd, *fingerprint, *setup;
+    const char *ufrag, *pwd, *fingerprint, *setup, *init = "", *answers = "";
     json_t *candidates, *options = NULL;
     bool ok;
 
     memset(out, 0, sizeof *out);
     /* json_unpack() reads only, though its face does not say so. */
-    if (json_unpack((json_t *)(uintptr_t)json, "{s:s, s:s, s:s, s:s, s:o, s?o}", "ufrag", &ufrag,
-                    "pwd", &pwd, "fingerprint", &fingerprint, "setup", &setup, "candidates",
-                    &candidates, "options", &options))
+    if (json_unpack((json_t *)(uintptr_t)json, "{s:s, s:s, s:s, s:s, s:o, s?o, s?s, s?s}", "ufrag",
+                    &ufrag, "pwd", &pwd, "fingerprint", &fingerprint, "setup", &setup, "candidates",
+                    &candidates, "options", &options, "sctp_init", &init, "answers", &answers))
         return ERR_INVALID;
     ok = json_is_array(candidates) && (!options || json_is_array(options)) &&
          string_decode(out->ufrag, sizeof out->ufrag, ufrag) &&
          string_decode(out->pwd, sizeof out->pwd, pwd) &&
+         string_decode(out->answers, sizeof out->answers, answers) &&
          fingerprint_decode(out->fingerprint, fingerprint) && setup_decode(&out->setup, setup) &&
          candidates_decode(out, candidates) && options_decode(out, options);
+    init_decode(out, init);
     return ok ? ERR_OK : ERR_INVALID;
 }
 

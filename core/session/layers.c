@@ -12,23 +12,31 @@ static bool is_dtls(struct bytes dgram)
     return dgram.len && dgram.data[0] >= 20 && dgram.data[0] <= 63;
 }
 
+static void on_keys(struct session *s, usec now)
+{
+    if (s->state == SESSION_CONNECTING)
+        session_enter(s, SESSION_SECURING, now); /* before ICE told us a path */
+    if (s->state != SESSION_SECURING)
+        return;
+    session_enter(s, SESSION_ASSOCIATING, now);
+    if (s->has_sped)
+        sped_finish(&s->sped, s->is_client);
+    if (s->has_path)
+        sctp_path_changed(s->sctp, now, s->path.rtt_us, SESSION_PACKET_MAX);
+    (void)sctp_connect(s->sctp, now); /* refused only if the peer's INIT was quicker */
+}
+
 static void on_dtls_event(struct session *s, usec now, const struct dtls_event *ev)
 {
-    if (ev->type == DTLS_EVENT_UP && s->state == SESSION_CONNECTING)
-        session_enter(s, SESSION_SECURING, now); /* the client's path, before ICE told us ours */
-    if (ev->type == DTLS_EVENT_UP && s->state == SESSION_SECURING) {
-        session_enter(s, SESSION_ASSOCIATING, now);
-        if (s->has_path)
-            sctp_path_changed(s->sctp, now, s->path.rtt_us, SESSION_PACKET_MAX);
-        (void)sctp_connect(s->sctp, now); /* refused only if the peer's INIT was quicker */
-    } else if (ev->type == DTLS_EVENT_CLOSED) {
+    if (ev->type == DTLS_EVENT_UP)
+        on_keys(s, now);
+    else if (ev->type == DTLS_EVENT_CLOSED)
         session_finish(s, s->peer_closed ? SESSION_END_PEER_REASON : SESSION_END_PEER_ABORT, now);
-    } else if (ev->type == DTLS_EVENT_FAILED) {
+    else if (ev->type == DTLS_EVENT_FAILED)
         session_finish(s,
                        ev->reason == DTLS_REASON_FINGERPRINT ? SESSION_END_FINGERPRINT
                                                              : SESSION_END_HANDSHAKE,
                        now);
-    }
 }
 
 static enum session_end end_of_association(const struct session *s, const struct sctp_event *ev)
@@ -80,12 +88,11 @@ void session_pump(struct session *s, usec now)
     if (!s->dtls)
         return;
     pump_dtls(s, now); /* keys first: data may have come with the last flight */
-    while (dtls_poll_data(s->dtls, &packet)) {
-        s->heard_at = now;
+    while (dtls_poll_data(s->dtls, &packet))
         (void)sctp_input(s->sctp, now, packet); /* counts its own verdict */
-    }
     pump_sctp(s, now);
     pump_dtls(s, now); /* a close_notify ends the session only after the data before it */
+    session_collect_flight(s);
 }
 
 static enum verdict keep_early(struct session *s, struct bytes dgram)
@@ -103,42 +110,86 @@ static enum verdict keep_early(struct session *s, struct bytes dgram)
     return VERDICT_TAKEN;
 }
 
-static void input_dtls(struct session *s, usec now, struct bytes dgram)
+/* True: it was authentic, which only records are. */
+static bool input_dtls(struct session *s, usec now, struct bytes dgram)
 {
-    (void)dtls_input(s->dtls, now, dgram); /* counts its own verdict */
+    bool was_up = dtls_is_up(s->dtls);
+    enum verdict verdict = dtls_input(s->dtls, now, dgram); /* counts itself */
+
     session_pump(s, now);
+    return was_up && verdict == VERDICT_TAKEN;
 }
 
 /* What came before the remote description did: the peer's answer and its ClientHello race. */
 void session_input_early(struct session *s, usec now)
 {
-    uint8_t dgram[SESSION_EARLY_BYTES_MAX];
-    uint8_t len[2];
+    uint8_t dgram[SESSION_EARLY_BYTES_MAX], len[2];
 
     while (chain_take(&s->early, len, sizeof len) == sizeof len) {
         size_t n = (size_t)len[0] << 8 | len[1];
 
-        input_dtls(s, now, bytes_of(dgram, chain_take(&s->early, dgram, n)));
+        (void)input_dtls(s, now, bytes_of(dgram, chain_take(&s->early, dgram, n)));
     }
+}
+
+void session_input_flight(struct session *s, usec now, struct bytes dgram)
+{
+    enum verdict verdict = VERDICT_TAKEN;
+
+    if (!is_dtls(dgram))
+        verdict = VERDICT_FOREIGN;
+    else if (s->state == SESSION_NEW)
+        verdict = keep_early(s, dgram);
+    else
+        (void)input_dtls(s, now, dgram);
+    s->dropped += verdict != VERDICT_TAKEN;
+}
+
+/* Credentials and transactions tell whose it is; a newer agent's peer may still use the older. */
+static enum verdict take_stun(struct session *s, usec now, const struct addr *local,
+                              const struct addr *from, struct bytes dgram)
+{
+    struct agent *a = &s->agent;
+    enum verdict verdict = ice_input(a->ice, now, local, from, dgram);
+    struct ice_path path;
+
+    if (verdict != VERDICT_TAKEN && s->next.ice) {
+        a = &s->next;
+        verdict = ice_input(a->ice, now, local, from, dgram);
+    }
+    if (verdict != VERDICT_TAKEN)
+        return verdict;
+    if (ice_selected(a->ice, &path))
+        s->heard_at = usec_max(s->heard_at, path.heard_at);
+    session_take_carried(s, now, a);
+    return verdict;
+}
+
+/* A flight that goes in checks goes plainly as well: one of the two is enough. */
+static bool is_new_flight(struct session *s, struct bytes dgram)
+{
+    return !s->has_sped || dtls_is_up(s->dtls) || sped_input_plain(&s->sped, dgram);
 }
 
 /* Before the remote description a path is known by checks alone, which only the peer can make: with
  * our password. So nobody else's flight is kept for it. */
-static enum verdict offer(struct session *s, usec now, const struct addr *local,
+enum verdict session_take(struct session *s, usec now, const struct addr *local,
                           const struct addr *from, struct bytes dgram)
 {
     enum verdict verdict = VERDICT_TAKEN;
 
+    if (s->state == SESSION_CLOSED)
+        return VERDICT_UNEXPECTED;
     if (is_stun(dgram))
-        return ice_input(s->ice, now, local, from, dgram);
-    if (!is_dtls(dgram))
+        verdict = take_stun(s, now, local, from, dgram);
+    else if (!is_dtls(dgram))
         verdict = VERDICT_FOREIGN;
-    else if (!ice_is_known_path(s->ice, local, from))
+    else if (!session_is_known_path(s, now, local, from))
         verdict = VERDICT_UNEXPECTED;
     else if (s->state == SESSION_NEW)
         verdict = keep_early(s, dgram);
-    else
-        input_dtls(s, now, dgram);
+    else if (is_new_flight(s, dgram) && input_dtls(s, now, dgram))
+        session_heard(s, now, local, from);
     s->dropped += verdict != VERDICT_TAKEN;
     return verdict;
 }
@@ -146,111 +197,36 @@ static enum verdict offer(struct session *s, usec now, const struct addr *local,
 enum verdict session_input(struct session *s, usec now, const struct addr *local,
                            const struct addr *from, struct bytes dgram)
 {
+    s->clock = now;
     if (s->state == SESSION_CLOSED)
         return VERDICT_UNEXPECTED;
-    return offer(s, now, local, from, dgram);
+    if (session_relay_input(s, now, local, from, dgram))
+        return VERDICT_TAKEN;
+    return session_take(s, now, local, from, dgram);
+}
+
+/* Without a path SCTP's timers would only count to its end: they wait until there is one. */
+static void tick_association(struct session *s, usec now)
+{
+    if (!s->dtls)
+        return;
+    dtls_tick(s->dtls, now);
+    if (s->has_path)
+        sctp_tick(s->sctp, now);
 }
 
 void session_tick(struct session *s, usec now)
 {
+    s->clock = now;
     if (s->state == SESSION_CLOSED)
         return;
-    ice_tick(s->ice, now);
-    if (s->dtls) {
-        dtls_tick(s->dtls, now);
-        sctp_tick(s->sctp, now);
-    }
+    session_relays_tick(s, now);
+    ice_tick(s->agent.ice, now);
+    if (s->next.ice)
+        ice_tick(s->next.ice, now);
+    tick_association(s, now);
     session_pump(s, now);
+    session_suspect_tick(s, now);
+    session_restart_tick(s, now);
     session_check_deadlines(s, now);
-}
-
-/* The packets of the association leave sealed, in the run they were written to. */
-static bool poll_sealed(struct session *s, usec now, struct out *out)
-{
-    if (!dtls_is_up(s->dtls))
-        return false;
-    out->head = DTLS_HEAD;
-    out->tail = DTLS_TAIL;
-    if (sctp_poll_output(s->sctp, now, out)) {
-        if (dtls_seal(s->dtls, out) == ERR_OK)
-            return true;
-        session_finish(s, SESSION_END_NOMEM, now);
-    }
-    out->head = out->tail = 0;
-    return false;
-}
-
-/* Flights go before data, which the peer could not open without them; but the association's last
- * word goes before close_notify, behind which nothing is read. */
-static bool poll_lower(struct session *s, usec now, struct out *out)
-{
-    if (s->state == SESSION_CLOSED)
-        return poll_sealed(s, now, out) || dtls_poll_output(s->dtls, out);
-    return dtls_poll_output(s->dtls, out) || poll_sealed(s, now, out);
-}
-
-bool session_poll_output(struct session *s, usec now, struct out *out)
-{
-    bool some;
-
-    out_reset(out);
-    if (s->state != SESSION_CLOSED && ice_poll_output(s->ice, out))
-        return true;
-    if (!s->has_path || !s->dtls)
-        return false;
-    out_reset(out);
-    out->from = s->path.local;
-    out->to = s->path.remote;
-    some = poll_lower(s, now, out);
-    session_pump(s, now); /* sending may end the association */
-    return some;
-}
-
-static void on_selected(struct session *s, usec now, const struct ice_path *path)
-{
-    bool is_first = !s->has_path;
-
-    s->path = *path;
-    s->has_path = true;
-    if (s->state < SESSION_CONNECTING || s->state == SESSION_CLOSED)
-        return;
-    dtls_set_rtt(s->dtls, path->rtt_us);
-    if (s->state == SESSION_CONNECTING)
-        session_enter(s, SESSION_SECURING, now);
-    if (is_first && s->is_client)
-        dtls_start(s->dtls, now);
-    else if (!is_first)
-        sctp_path_changed(s->sctp, now, path->rtt_us, SESSION_PACKET_MAX);
-}
-
-bool session_poll_ice(struct session *s, struct session_event *ev)
-{
-    struct ice_event ice;
-
-    while (s->state != SESSION_CLOSED && ice_poll_event(s->ice, &ice)) {
-        ev->candidate = ice.candidate;
-        ev->path = ice.path;
-        switch (ice.type) {
-        case ICE_EVENT_LOCAL_CANDIDATE:
-            ev->type = SESSION_EVENT_CANDIDATE;
-            return true;
-        case ICE_EVENT_GATHERED:
-            ev->type = SESSION_EVENT_GATHERED;
-            return true;
-        case ICE_EVENT_SELECTED:
-            on_selected(s, ice.at, &ice.path);
-            ev->type = SESSION_EVENT_PATH;
-            return true;
-        case ICE_EVENT_DARK:
-            break;
-        case ICE_EVENT_LOST:
-            s->has_path = false; /* RFC 7675 §5.1: nothing may be sent without consent */
-            session_finish(s, SESSION_END_LOST, ice.at);
-            break;
-        case ICE_EVENT_FAILED:
-            session_finish(s, SESSION_END_NO_PATH, ice.at);
-            break;
-        }
-    }
-    return false;
 }

@@ -10,9 +10,9 @@
  * been authenticated. Timers: half-open, dead, flush, zombie, and those of the layers below.
  *
  * Restart: when no path answers, or session_restart() is called, the session describes itself anew
- * (SESSION_EVENT_RESTART) and a second ICE agent looks for paths beside the first; keys, association
- * and channels stay, and data goes on by the old path until the new one is there. Each side may
- * begin; if both do, each takes the other's new description for the answer to its own. */
+ * (SESSION_EVENT_RESTART) and a second ICE agent looks for paths beside the first; keys,
+ * association and channels stay, and data goes on by the old path until the new one is there. Each
+ * side may begin; if both do, each takes the other's new description for the answer to its own. */
 #ifndef HAWSER_SESSION_H
 #define HAWSER_SESSION_H
 
@@ -174,9 +174,10 @@ void session_end_remote(struct session *s, usec now);
  * has a remote description: ERR_WRONG_STATE. ERR_NOMEM. */
 int session_restart(struct session *s, usec now);
 
-/* The peer's new description. Unless it answers ours, SESSION_EVENT_RESTART follows with our answer.
- * One that answers an older restart of ours is ERR_WRONG_STATE and changes nothing, as is one whose
- * fingerprint is not the session's: ERR_AUTH. ERR_NOMEM, ERR_INVALID. */
+/* The peer's new description. Unless it answers ours, SESSION_EVENT_RESTART follows for our answer;
+ * a repeated one is harmless. One that answers an older restart of ours, or is older itself, is
+ * ERR_WRONG_STATE and changes nothing, as do one whose fingerprint is not the session's: ERR_AUTH,
+ * and one too many in a short time: ERR_LIMIT. ERR_NOMEM, ERR_INVALID. */
 int session_set_restart(struct session *s, usec now, const struct session_description *d);
 
 /* The network may have changed: every path is asked at once. Does not restart by itself. */

@@ -1,0 +1,217 @@
+/* paths.c: which way data goes, and what becomes of a way that nothing comes back by.
+ *
+ * What was sent and must be answered starts a clock that any authentic record of the peer stops. If
+ * it runs out, ICE asks all paths at once, and leaves this one if another answers. If none does the
+ * session restarts ICE through signaling, and waits: it ends only after dead_us of silence. */
+#include <string.h>
+
+#include "core/session/internal.h"
+
+#define SUSPECT_MIN_US  (150 * MILLISECOND)
+#define SUSPECT_RTTS    3
+#define OLD_PATH_US     (10 * SECOND)      /* how long a replaced agent's path may still be used */
+#define ICE_TOLD_GAP_US (20 * MILLISECOND) /* between two words to ICE of what was heard */
+
+static bool is_same_path(const struct ice_path *path, const struct addr *local,
+                         const struct addr *from)
+{
+    return addr_equal(&path->remote, from) && addr_equal(&path->local, local);
+}
+
+bool session_is_known_path(const struct session *s, usec now, const struct addr *local,
+                           const struct addr *from)
+{
+    return (s->has_path && is_same_path(&s->path, local, from)) ||
+           ice_is_known_path(s->agent.ice, local, from) ||
+           (s->next.ice && ice_is_known_path(s->next.ice, local, from)) ||
+           (now < s->old_path_until && is_same_path(&s->old_path, local, from));
+}
+
+void session_heard(struct session *s, usec now, const struct addr *local, const struct addr *from)
+{
+    s->heard_at = now;
+    s->unanswered_at = USEC_NEVER;
+    s->is_suspect = false;
+    if (s->is_dark) {
+        s->is_dark = false;
+        s->restarts.at = USEC_NEVER;
+    }
+    if (s->state == SESSION_CLOSED || (now < s->ice_told_at + ICE_TOLD_GAP_US && s->has_path &&
+                                       is_same_path(&s->path, local, from)))
+        return;
+    s->ice_told_at = now;
+    ice_heard(s->agent.ice, now, local, from);
+    if (s->next.ice)
+        ice_heard(s->next.ice, now, local, from);
+}
+
+/* A SACK that acknowledges needs no answer itself; with data outstanding one is owed. */
+void session_sent(struct session *s, usec now)
+{
+    if (s->unanswered_at == USEC_NEVER && s->state >= SESSION_OPEN &&
+        sctp_unacked_bytes(s->sctp) > 0)
+        s->unanswered_at = now;
+}
+
+usec session_suspect_at(const struct session *s)
+{
+    if (s->unanswered_at == USEC_NEVER || !s->has_path || s->state == SESSION_CLOSED)
+        return USEC_NEVER;
+    return s->unanswered_at + usec_max(SUSPECT_MIN_US, SUSPECT_RTTS * s->path.rtt_us);
+}
+
+/* One direction alone may be dead: then we go on hearing the peer, but nothing is acknowledged. */
+static bool has_timed_out(struct session *s)
+{
+    struct sctp_info info;
+    uint64_t before = s->timeouts_seen;
+
+    if (s->state != SESSION_OPEN)
+        return false;
+    sctp_get_info(s->sctp, &info);
+    s->timeouts_seen = info.timeouts;
+    return info.timeouts > before;
+}
+
+void session_suspect_tick(struct session *s, usec now)
+{
+    bool timed_out = has_timed_out(s);
+
+    if (!timed_out && now < session_suspect_at(s))
+        return;
+    if (s->state == SESSION_CLOSED || !s->has_path)
+        return;
+    s->unanswered_at = USEC_NEVER; /* what is sent next starts it again */
+    s->is_suspect = true;
+    ice_suspect(s->agent.ice, now);
+}
+
+void session_check_paths(struct session *s, usec now)
+{
+    s->clock = now;
+    if (s->state == SESSION_CLOSED)
+        return;
+    ice_check_again(s->agent.ice, now);
+    if (s->next.ice)
+        ice_check_again(s->next.ice, now);
+}
+
+static void on_selected(struct session *s, usec now, const struct ice_path *path)
+{
+    s->path = *path;
+    s->has_path = true;
+    s->path_count++;
+    s->is_dark = s->is_suspect = false;
+    s->restarts.at = USEC_NEVER;
+    s->unanswered_at = USEC_NEVER;
+    s->plain_next = 0;
+    session_bind_path(s, now);
+    if (s->state < SESSION_CONNECTING || s->state == SESSION_CLOSED)
+        return;
+    dtls_set_rtt(s->dtls, path->rtt_us);
+    if (s->state == SESSION_CONNECTING)
+        session_enter(s, SESSION_SECURING, now);
+    if (s->is_client)
+        dtls_start(s->dtls, now);
+    if (s->state >= SESSION_ASSOCIATING)
+        sctp_path_changed(s->sctp, now, path->rtt_us, SESSION_PACKET_MAX);
+    session_pump(s, now);
+}
+
+/* No path answers. Nothing may be sent by one whose consent is gone (RFC 7675 §5.1). */
+static void on_dark(struct session *s, usec now)
+{
+    if (s->state != SESSION_OPEN)
+        return;
+    s->is_dark = true;
+    session_schedule_restart(s, now);
+}
+
+static void on_lost(struct session *s, usec now, const struct ice_event *ev)
+{
+    s->has_path = false;
+    s->heard_at = usec_max(s->heard_at, ev->path.heard_at);
+    if (s->state == SESSION_OPEN)
+        on_dark(s, now);
+    else if (s->state != SESSION_CLOSING) /* the flush time is its end */
+        session_finish(s, SESSION_END_LOST, now);
+}
+
+/* The agent looks no more. Another may, and an open session makes another. */
+static void on_failed(struct session *s, usec now)
+{
+    s->has_path = false;
+    if (s->state == SESSION_OPEN)
+        on_dark(s, now);
+    else if (s->state < SESSION_OPEN && !s->next.ice)
+        session_finish(s, SESSION_END_NO_PATH, now);
+}
+
+static bool on_news_of_current(struct session *s, const struct ice_event *ev, usec now)
+{
+    switch (ev->type) {
+    case ICE_EVENT_SELECTED:
+        on_selected(s, now, &ev->path);
+        return true;
+    case ICE_EVENT_DARK:
+        on_dark(s, now);
+        return false;
+    case ICE_EVENT_LOST:
+        on_lost(s, now, ev);
+        return false;
+    case ICE_EVENT_FAILED:
+        on_failed(s, now);
+        return false;
+    default:
+        return false;
+    }
+}
+
+static bool on_news_of_next(struct session *s, const struct ice_event *ev, usec now)
+{
+    struct ice_path was = s->path;
+    bool had = s->has_path;
+
+    if (ev->type == ICE_EVENT_FAILED)
+        session_restart_failed(s, now);
+    if (ev->type != ICE_EVENT_SELECTED)
+        return false;
+    session_take_over(s, now);
+    if (had) { /* the peer may change a little later */
+        s->old_path = was;
+        s->old_path_until = now + OLD_PATH_US;
+    }
+    on_selected(s, now, &ev->path);
+    return true;
+}
+
+/* The agent may be another one, or gone, after what it told. */
+static bool poll_agent(struct session *s, struct agent *a, struct session_event *ev)
+{
+    struct ice_event ice;
+
+    while (s->state != SESSION_CLOSED && a->ice && ice_poll_event(a->ice, &ice)) {
+        bool is_newest = a == session_newest(s);
+        usec now = usec_max(ice.at, s->clock);
+
+        if (ice.type == ICE_EVENT_LOCAL_CANDIDATE || ice.type == ICE_EVENT_GATHERED) {
+            if (!is_newest)
+                continue; /* the peer looks for a newer agent's */
+            ev->candidate = ice.candidate;
+            ev->type =
+                ice.type == ICE_EVENT_GATHERED ? SESSION_EVENT_GATHERED : SESSION_EVENT_CANDIDATE;
+            return true;
+        }
+        if (a == &s->next ? on_news_of_next(s, &ice, now) : on_news_of_current(s, &ice, now)) {
+            ev->type = SESSION_EVENT_PATH;
+            ev->path = ice.path;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool session_poll_ice(struct session *s, struct session_event *ev)
+{
+    return poll_agent(s, &s->agent, ev) || poll_agent(s, &s->next, ev);
+}

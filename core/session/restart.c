@@ -1,0 +1,197 @@
+/* restart.c: another ICE agent beside the first, with new credentials (RFC 8445 §9), until it has a
+ * path of its own. Who begins sends its description; the other makes an agent too and answers. A
+ * description tells which one of ours it answers, if any, so messages may be lost, repeated, late,
+ * or cross: whoever has begun takes the other's beginning for its answer. */
+#include <string.h>
+
+#include "core/base/crc32c.h"
+#include "core/session/internal.h"
+
+#define GAP_MIN_US (2 * SECOND)
+#define GAP_MAX_US (30 * SECOND)
+
+/* Each description of the peer's makes us send checks to addresses it names: no more than these at
+ * once, and one more per refill. */
+#define PEER_BURST     4
+#define PEER_REFILL_US (2 * SECOND)
+
+static bool may_restart(const struct session *s)
+{
+    return s->agent.has_remote && s->state < SESSION_CLOSING;
+}
+
+static uint32_t ufrag_crc(const char *ufrag)
+{
+    return crc32c(0, bytes_of_string(ufrag));
+}
+
+static void remember_ufrag(struct session *s, const struct agent *a)
+{
+    struct restarts *r = &s->restarts;
+
+    if (a->has_remote)
+        r->seen[r->seen_count++ % SESSION_UFRAGS_SEEN] = ufrag_crc(a->remote_ufrag);
+}
+
+static bool was_seen(const struct session *s, const char *ufrag)
+{
+    const struct restarts *r = &s->restarts;
+
+    for (unsigned i = 0; i < SESSION_UFRAGS_SEEN && i < r->seen_count; i++)
+        if (r->seen[i] == ufrag_crc(ufrag))
+            return true;
+    return strcmp(s->agent.remote_ufrag, ufrag) == 0;
+}
+
+/* Makes an agent that is not yet the session's. */
+static int make_agent(struct session *s, usec now, struct agent *a)
+{
+    int err = session_agent_init(s, now, a, ice_is_controlling(s->agent.ice));
+
+    a->number = session_newest(s)->number + 1;
+    return err;
+}
+
+static void put_agent(struct session *s, usec now, const struct agent *a)
+{
+    remember_ufrag(s, &s->next);
+    session_agent_deinit(&s->next);
+    s->next = *a;
+    session_end_gathering(s, now);
+}
+
+int session_restart(struct session *s, usec now)
+{
+    struct agent a;
+    int err;
+
+    s->clock = now;
+    if (!may_restart(s))
+        return ERR_WRONG_STATE;
+    if (s->next.ice) { /* unanswered, its description is told once more */
+        s->restarts.is_due = !s->next.has_remote;
+        return ERR_OK;
+    }
+    err = make_agent(s, now, &a);
+    if (err)
+        return err;
+    put_agent(s, now, &a);
+    s->restarts.is_due = true;
+    return ERR_OK;
+}
+
+void session_schedule_restart(struct session *s, usec now)
+{
+    if (s->restarts.at == USEC_NEVER)
+        s->restarts.at = usec_max(now, s->restarts.allowed_at);
+}
+
+/* Tries again until there is a path, ever less often: signaling may be down as well. */
+void session_restart_tick(struct session *s, usec now)
+{
+    struct restarts *r = &s->restarts;
+
+    if (now < r->at)
+        return;
+    r->at = USEC_NEVER;
+    if (s->state != SESSION_OPEN || !s->is_dark)
+        return;
+    (void)session_restart(s, now); /* without memory: at the next time */
+    r->gap_us = usec_clamp(2 * r->gap_us, GAP_MIN_US, GAP_MAX_US);
+    r->allowed_at = now + r->gap_us;
+    r->at = r->allowed_at;
+}
+
+/* The new agent found nothing. The old one goes on, with what it has. */
+void session_restart_failed(struct session *s, usec now)
+{
+    remember_ufrag(s, &s->next);
+    session_agent_deinit(&s->next);
+    if (s->is_dark)
+        session_schedule_restart(s, now);
+}
+
+void session_take_over(struct session *s, usec now)
+{
+    (void)now;
+    remember_ufrag(s, &s->agent);
+    session_agent_deinit(&s->agent);
+    s->agent = s->next;
+    s->next = (struct agent){ 0 };
+    s->restarts.finished++;
+    s->restarts.gap_us = 0;
+}
+
+/* The same once more: our answer may have been lost. That to the first one went its own way. */
+static int on_repeated(struct session *s, usec now, struct agent *a,
+                       const struct session_description *d)
+{
+    session_agent_add_remotes(s, now, a, d);
+    if (a->number > 0 && strcmp(d->answers, ice_ufrag(a->ice)) != 0)
+        s->restarts.is_due = true;
+    return ERR_OK;
+}
+
+/* The newest agent waits for an answer, and this is it, or a beginning that crossed ours. */
+static int on_answer(struct session *s, usec now, const struct session_description *d)
+{
+    struct agent *a = &s->next;
+    int err = session_agent_connect(s, now, a, d);
+
+    if (err)
+        return err;
+    if (!d->answers[0])
+        s->restarts.is_due = true; /* the peer may not have got ours */
+    session_agent_add_remotes(s, now, a, d);
+    return ERR_OK;
+}
+
+static bool take_allowance(struct session *s, usec now)
+{
+    struct restarts *r = &s->restarts;
+
+    if (r->full_at > now + (PEER_BURST - 1) * PEER_REFILL_US)
+        return false;
+    r->full_at = usec_max(r->full_at, now) + PEER_REFILL_US;
+    return true;
+}
+
+static int on_begun(struct session *s, usec now, const struct session_description *d)
+{
+    struct agent a;
+    int err;
+
+    if (!take_allowance(s, now))
+        return ERR_LIMIT;
+    err = make_agent(s, now, &a);
+    if (err)
+        return err;
+    err = session_agent_connect(s, now, &a, d);
+    if (err) {
+        session_agent_deinit(&a);
+        return err;
+    }
+    put_agent(s, now, &a);
+    s->restarts.is_due = true;
+    session_agent_add_remotes(s, now, &s->next, d);
+    return ERR_OK;
+}
+
+int session_set_restart(struct session *s, usec now, const struct session_description *d)
+{
+    struct agent *newest = session_newest(s);
+
+    s->clock = now;
+    if (!may_restart(s))
+        return ERR_WRONG_STATE;
+    if (memcmp(d->fingerprint, s->remote_fingerprint, sizeof s->remote_fingerprint) != 0)
+        return ERR_AUTH;
+    if (newest->has_remote && strcmp(d->ufrag, newest->remote_ufrag) == 0)
+        return on_repeated(s, now, newest, d);
+    if (was_seen(s, d->ufrag) ||
+        (d->answers[0] && (strcmp(d->answers, ice_ufrag(newest->ice)) != 0 || newest->has_remote)))
+        return ERR_WRONG_STATE;
+    if (newest->has_remote)
+        return on_begun(s, now, d);
+    return on_answer(s, now, d);
+}
