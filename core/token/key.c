@@ -33,14 +33,16 @@ static int find_ed25519_public(uint8_t out[ID_PUBLIC_BYTES], const uint8_t seed[
 }
 
 /* HKDF-SHA256 (RFC 5869) without salt, as the header says. */
-static int derive_x25519(uint8_t out[X25519_BYTES], const uint8_t seed[KEY_SEED_BYTES])
+static int derive(uint8_t out[KEY_DERIVED_BYTES], const uint8_t seed[KEY_SEED_BYTES],
+                  const char *label)
 {
     uint8_t secret[KEY_SEED_BYTES];
-    char digest[] = "SHA256", label[] = X25519_LABEL;
+    char digest[] = "SHA256";
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, secret, sizeof secret),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, label, strlen(label)),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)(uintptr_t)label,
+                                          strlen(label)),
         OSSL_PARAM_construct_end(),
     };
     EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
@@ -48,7 +50,7 @@ static int derive_x25519(uint8_t out[X25519_BYTES], const uint8_t seed[KEY_SEED_
     bool ok;
 
     memcpy(secret, seed, sizeof secret);
-    ok = ctx && EVP_KDF_derive(ctx, out, X25519_BYTES, params) == 1;
+    ok = ctx && EVP_KDF_derive(ctx, out, KEY_DERIVED_BYTES, params) == 1;
     OPENSSL_cleanse(secret, sizeof secret);
     EVP_KDF_CTX_free(ctx);
     EVP_KDF_free(kdf);
@@ -65,7 +67,7 @@ int key_new_from_seed(struct key **out, const uint8_t seed[KEY_SEED_BYTES])
         err = find_ed25519_public(k->ed25519, seed);
     }
     if (!err)
-        err = derive_x25519(k->x25519_private, seed);
+        err = derive(k->x25519_private, seed, X25519_LABEL);
     if (!err)
         err = x25519_public(k->x25519, k->x25519_private);
     if (!err)
@@ -208,4 +210,9 @@ int key_verify(const uint8_t ed25519[ID_PUBLIC_BYTES], struct bytes data,
 int key_agree(const struct key *k, const uint8_t peer_x25519[ID_PUBLIC_BYTES], uint8_t out[32])
 {
     return x25519_agree(out, k->x25519_private, peer_x25519);
+}
+
+int key_derive(const struct key *k, const char *label, uint8_t out[KEY_DERIVED_BYTES])
+{
+    return derive(out, k->seed, label);
 }

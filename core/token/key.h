@@ -44,4 +44,9 @@ int key_verify(const uint8_t ed25519[ID_PUBLIC_BYTES], struct bytes data,
 /* X25519. ERR_AUTH if the peer's key is of small order (RFC 7748 §6.1), ERR_CRYPTO. */
 int key_agree(const struct key *k, const uint8_t peer_x25519[ID_PUBLIC_BYTES], uint8_t out[32]);
 
+/* A secret of this key for one purpose: HKDF-SHA256 of the seed (salt empty, info `label`, which no
+ * other purpose has). ERR_CRYPTO. */
+#define KEY_DERIVED_BYTES 32
+int key_derive(const struct key *k, const char *label, uint8_t out[KEY_DERIVED_BYTES]);
+
 #endif
