@@ -28,14 +28,14 @@ void wire_init(struct wire *w, uint64_t seed, const struct ice_config *first,
     w->rng = test_rng(&w->seed);
     w->delay_us = 10 * MILLISECOND;
     w->now = 1000 * SECOND;
-    w->credentials_at = USEC_NEVER;
+    w->credentials_at = w->talk_at = USEC_NEVER;
     other.controlling = !first->controlling;
     if (ice_new(&w->node[0].ice, first, &w->rng) != ERR_OK ||
         ice_new(&w->node[1].ice, second ? second : &other, &w->rng) != ERR_OK)
         abort();
     for (int i = 0; i < 2; i++)
         w->node[i].selected_at = w->node[i].gathered_at = w->node[i].lost_at =
-            w->node[i].failed_at = USEC_NEVER;
+            w->node[i].failed_at = w->node[i].dark_at = w->node[i].data_at = USEC_NEVER;
 }
 
 void wire_deinit(struct wire *w)
@@ -47,7 +47,18 @@ void wire_deinit(struct wire *w)
 static bool is_cut(const struct wire *w, const struct addr *from, const struct addr *to)
 {
     return w->is_cut || addr_equal(&w->cut_host, from) || addr_equal(&w->cut_host, to) ||
+           addr_equal(&w->cut_also, from) || addr_equal(&w->cut_also, to) ||
            addr_equal(&w->cut_from, from);
+}
+
+/* How many delays it is to the public network: a relayed address has the way to its server. */
+static usec delay_of(const struct wire *w, const struct addr *end)
+{
+    for (int n = 0; n < 2; n++)
+        for (size_t i = 0; i < w->node[n].host_count; i++)
+            if (w->node[n].is_relayed[i] && addr_equal(&w->node[n].hosts[i], end))
+                return w->delay_us;
+    return 0;
 }
 
 static void put_packet(struct wire *w, int lan, const struct addr *from, const struct addr *to,
@@ -58,9 +69,11 @@ static void put_packet(struct wire *w, int lan, const struct addr *from, const s
     if (rng_below(&w->rng, 1000000) < w->loss_ppm || is_cut(w, from, to))
         return;
     assert(w->packet_count < WIRE_PACKETS_MAX && data.len <= sizeof p->data);
-    *p = (struct wire_packet){
-        .at = w->now + w->delay_us, .from = *from, .to = *to, .lan = lan, .len = data.len
-    };
+    *p = (struct wire_packet){ .at = w->now + w->delay_us + delay_of(w, from) + delay_of(w, to),
+                               .from = *from,
+                               .to = *to,
+                               .lan = lan,
+                               .len = data.len };
     memcpy(p->data, data.data, data.len);
     w->packet_count++;
 }
@@ -79,15 +92,18 @@ static bool has_host(const struct wire_node *n, const struct addr *a)
 }
 
 /* In its own LAN a packet goes as it is; elsewhere the NAT lends it an address, if there is one. */
-static void send_from(struct wire *w, struct wire_node *n, const struct out *out)
+static void send_from(struct wire *w, struct wire_node *n, struct addr from, struct addr to,
+                      struct bytes data)
 {
-    struct addr from = out->from, to = out->to;
     bool is_local = has_host(&w->node[0], &to) && w->node[0].lan == n->lan;
 
-    n->sent++;
     is_local |= has_host(&w->node[1], &to) && w->node[1].lan == n->lan;
+    if (delay_of(w, &from)) {
+        put_packet(w, 0, &from, &to, data);
+        return;
+    }
     if (is_local || n->lan == 0) {
-        put_packet(w, n->lan, &from, &to, out_datagram(out, 0));
+        put_packet(w, n->lan, &from, &to, data);
         return;
     }
     if (n->nat_ip.family != from.family)
@@ -96,7 +112,7 @@ static void send_from(struct wire *w, struct wire_node *n, const struct out *out
         n->opened[n->opened_count++] = to;
     memcpy(from.ip, n->nat_ip.ip, sizeof from.ip);
     from.port = (uint16_t)(from.port + NAT_PORT_SHIFT);
-    put_packet(w, 0, &from, &to, out_datagram(out, 0));
+    put_packet(w, 0, &from, &to, data);
 }
 
 static void signal_candidate(struct wire_node *to, usec now, const char *line)
@@ -132,6 +148,8 @@ static void on_event(struct wire *w, struct wire_node *n, const struct ice_event
             n->selected_at = w->now;
         break;
     case ICE_EVENT_DARK:
+        n->dark_count++;
+        n->dark_at = w->now;
         break;
     case ICE_EVENT_LOST:
         n->lost_count++;
@@ -154,8 +172,8 @@ static void drain(struct wire *w)
         struct wire_node *n = &w->node[i];
 
         out_init(&out, buf, sizeof buf);
-        while (n->ice && ice_poll_output(n->ice, &out))
-            send_from(w, n, &out);
+        for (; n->ice && ice_poll_output(n->ice, &out); n->sent++)
+            send_from(w, n, out.from, out.to, out_datagram(&out, 0));
         if (n->ice && ice_poll_event(n->ice, &ev)) {
             on_event(w, n, &ev);
             i = -1; /* it may have changed either side */
@@ -171,6 +189,44 @@ void wire_add_host(struct wire *w, int node, const char *addr, uint16_t preferen
     n->hosts[n->host_count++] = a;
     ice_add_host(n->ice, w->now, &a, preference);
     drain(w);
+}
+
+void wire_add_relayed(struct wire *w, int node, const char *addr, uint16_t preference)
+{
+    struct wire_node *n = &w->node[node];
+    struct addr a = wire_addr(addr), related = wire_addr("203.0.113.200:9");
+
+    n->is_relayed[n->host_count] = true;
+    n->hosts[n->host_count++] = a;
+    ice_add_relayed(n->ice, w->now, &a, &related, preference);
+    drain(w);
+}
+
+void wire_remove(struct wire *w, int node, const char *addr)
+{
+    struct wire_node *n = &w->node[node];
+    struct addr a = wire_addr(addr);
+
+    for (size_t i = 0; i < n->host_count; i++)
+        if (addr_equal(&n->hosts[i], &a))
+            n->hosts[i].port = 0; /* nobody's any more */
+    ice_remove_base(n->ice, w->now, &a);
+    drain(w);
+}
+
+void wire_talk(struct wire *w, usec talk_us, usec patience_us)
+{
+    w->talk_us = talk_us;
+    w->patience_us = patience_us;
+    w->talk_at = talk_us ? w->now : USEC_NEVER;
+    for (int i = 0; i < 2; i++)
+        w->node[i].data_at = w->now;
+}
+
+void wire_set_abilities(struct wire *w, unsigned abilities)
+{
+    ice_set_abilities(w->node[0].ice, abilities);
+    ice_set_abilities(w->node[1].ice, abilities);
 }
 
 void wire_add_stun(struct wire *w, int node)
@@ -209,21 +265,34 @@ static bool is_open(const struct wire_node *n, const struct addr *from)
     return false;
 }
 
+static void give(struct wire *w, struct wire_node *n, const struct addr *local,
+                 const struct wire_packet *p)
+{
+    if (!n->ice)
+        return;
+    if (p->data[0] <= 3) {
+        ice_input(n->ice, w->now, local, &p->from, bytes_of(p->data, p->len));
+        return;
+    }
+    n->data_heard++;
+    n->data_at = w->now;
+    ice_heard(n->ice, w->now, local, &p->from);
+}
+
 static void deliver_to(struct wire *w, struct wire_node *n, const struct wire_packet *p)
 {
     for (size_t i = 0; i < n->host_count; i++) {
         struct addr mapped = n->hosts[i];
-        bool direct = p->lan == n->lan && addr_equal(&mapped, &p->to);
+        bool direct = p->lan == (n->is_relayed[i] ? 0 : n->lan) && addr_equal(&mapped, &p->to);
 
-        if (n->nat_ip.family == mapped.family) {
+        if (n->nat_ip.family == mapped.family && !n->is_relayed[i]) {
             memcpy(mapped.ip, n->nat_ip.ip, sizeof mapped.ip);
             mapped.port = (uint16_t)(mapped.port + NAT_PORT_SHIFT);
         }
         if (!direct &&
             !(n->nat_ip.family != ADDR_NONE && addr_equal(&mapped, &p->to) && is_open(n, &p->from)))
             continue;
-        if (n->ice)
-            ice_input(n->ice, w->now, &n->hosts[i], &p->from, bytes_of(p->data, p->len));
+        give(w, n, &n->hosts[i], p);
         return;
     }
 }
@@ -262,7 +331,7 @@ static bool take_packet(struct wire *w, struct wire_packet *out)
 
 static usec next_moment(const struct wire *w)
 {
-    usec at = USEC_NEVER;
+    usec at = w->talk_at;
 
     for (size_t i = 0; i < w->packet_count; i++)
         at = usec_min(at, w->packets[i].at);
@@ -270,6 +339,28 @@ static usec next_moment(const struct wire *w)
         if (w->node[i].ice)
             at = usec_min(at, ice_next_timeout(w->node[i].ice));
     return at;
+}
+
+/* Both applications say something, and wonder whether the other still does. */
+static void talk(struct wire *w)
+{
+    static const uint8_t datagram[] = { 23, 254, 253 };
+    struct ice_path path;
+
+    if (w->now < w->talk_at)
+        return;
+    w->talk_at = w->talk_us ? w->now + w->talk_us : USEC_NEVER;
+    for (int i = 0; i < 2; i++) {
+        struct wire_node *n = &w->node[i];
+
+        if (!n->ice || !ice_selected(n->ice, &path))
+            continue;
+        n->data_sent++;
+        send_from(w, n, path.local, path.remote, bytes_of(datagram, sizeof datagram));
+        if (w->patience_us && w->now >= n->data_at + w->patience_us)
+            ice_suspect(n->ice, w->now);
+    }
+    drain(w);
 }
 
 /* Steps to the next moment at which something happens; false if that is after `until`. */
@@ -285,6 +376,7 @@ static bool step(struct wire *w, usec until)
         deliver(w, &p);
         drain(w);
     }
+    talk(w);
     for (int round = 0; round < 3 && next_moment(w) <= w->now; round++) {
         for (int i = 0; i < 2; i++)
             if (w->node[i].ice)

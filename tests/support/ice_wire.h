@@ -3,14 +3,15 @@
  * A node stands in a LAN: its addresses are reached from the same LAN only. LAN 0 is the public
  * network. A node with nat_ip also reaches the others, through a NAT that maps every socket to
  * nat_ip and port + 1000 and lets in only who was sent to before (port-restricted). Candidates and
- * credentials travel by signaling, which has a delay of its own. */
+ * credentials travel by signaling, which has a delay of its own. A relayed address is public and one
+ * delay further away. What both sides can is set before they are made. */
 #ifndef HAWSER_TESTS_SUPPORT_ICE_WIRE_H
 #define HAWSER_TESTS_SUPPORT_ICE_WIRE_H
 
 #include "core/ice/ice.h"
 
 #define WIRE_PACKETS_MAX 512
-#define WIRE_HOSTS_MAX   4
+#define WIRE_HOSTS_MAX   6
 #define WIRE_STUN        "198.51.100.1:3478"
 
 struct wire_packet {
@@ -25,6 +26,7 @@ struct wire_node {
     struct ice *ice;
     int lan;
     struct addr hosts[WIRE_HOSTS_MAX];
+    bool is_relayed[WIRE_HOSTS_MAX];
     size_t host_count;
     struct addr nat_ip; /* ADDR_NONE: no NAT */
     struct addr opened[64];
@@ -33,7 +35,9 @@ struct wire_node {
 
     /* What was seen. */
     size_t candidates, selected_count, lost_count, failed_count, gathered_count, sent;
+    size_t dark_count, data_sent, data_heard;
     usec selected_at, gathered_at, lost_at, failed_at, told_at; /* told_at: the last event's own */
+    usec dark_at, data_at;                                      /* data_at: when it was heard */
     struct ice_path path;
     struct ice_candidate last_candidate;
     char lines[8][ICE_CANDIDATE_TEXT_MAX];
@@ -44,7 +48,13 @@ struct wire {
     uint32_t loss_ppm;
     bool is_cut;          /* nothing arrives any more */
     struct addr cut_host; /* nothing to or from this address arrives */
+    struct addr cut_also; /* nor this one */
     struct addr cut_from; /* nothing from this address arrives */
+
+    /* Applications: each side with a path sends so often (0: never), and grows suspicious when
+     * nothing has come for so long (0: never). */
+    usec talk_us, patience_us;
+    usec talk_at;
     uint64_t seed;
     struct rng rng;
     struct wire_node node[2];
@@ -58,6 +68,8 @@ void wire_init(struct wire *w, uint64_t seed, const struct ice_config *first,
                const struct ice_config *second);
 void wire_deinit(struct wire *w);
 void wire_add_host(struct wire *w, int node, const char *addr, uint16_t preference);
+void wire_add_relayed(struct wire *w, int node, const char *addr, uint16_t preference);
+void wire_remove(struct wire *w, int node, const char *addr);
 void wire_add_stun(struct wire *w, int node);
 
 /* Tells each side the other's credentials and every candidate it will ever have, `delay` later. */
@@ -68,6 +80,12 @@ void wire_run(struct wire *w, usec until);
 
 /* Runs until both are selected; false when that has not happened by `until`. */
 bool wire_connect(struct wire *w, usec until);
+
+/* From now on until `talk_us` is 0 again. */
+void wire_talk(struct wire *w, usec talk_us, usec patience_us);
+
+/* What both agents are told of each other, right after wire_init(). */
+void wire_set_abilities(struct wire *w, unsigned abilities);
 
 /* One datagram of the test's own. */
 void wire_send(struct wire *w, const struct addr *from, const struct addr *to, struct bytes data);

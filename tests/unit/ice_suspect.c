@@ -1,0 +1,288 @@
+/* A path that turns black is noticed and left, whoever notices. Round trip 40 ms unless said. */
+#include "core/ice/agent.h"
+#include "tests/check.h"
+#include "tests/support/ice_peer.h"
+#include "tests/support/ice_wire.h"
+
+#define BOTH (ICE_RENOMINATION | ICE_SHARED_CONSENT)
+
+static const struct ice_config controlling = { .controlling = true };
+
+/* Two hosts each, IPv4 preferred, both paths working and both sides talking every 20 ms. */
+static void wire_two_paths(struct wire *w, uint64_t seed, unsigned abilities)
+{
+    wire_init(w, seed, &controlling, NULL);
+    w->delay_us = 20 * MILLISECOND;
+    wire_set_abilities(w, abilities);
+    wire_add_host(w, 0, "192.168.1.10:4000", 2000);
+    wire_add_host(w, 1, "192.168.1.20:5000", 2000);
+    wire_add_host(w, 0, "[fd00::10]:4001", 1000);
+    wire_add_host(w, 1, "[fd00::20]:5001", 1000);
+    wire_signal(w, 0);
+    CHECK("connects", wire_connect(w, w->now + SECOND));
+    wire_talk(w, 20 * MILLISECOND, 200 * MILLISECOND);
+    wire_run(w, w->now + 20 * SECOND);
+    CHECK("on the better path",
+          w->node[0].path.remote.family == ADDR_IPV4 && w->node[1].path.remote.family == ADDR_IPV4);
+    w->node[0].selected_count = w->node[1].selected_count = 0;
+}
+
+static bool both_on(const struct wire *w, enum addr_family family)
+{
+    return w->node[0].path.remote.family == family && w->node[1].path.remote.family == family;
+}
+
+static const struct {
+    const char *claim;
+    unsigned abilities;
+} peers[] = { { "between hawsers", BOTH }, { "with a browser", 0 } };
+
+TEST(a_black_path_is_left_within_half_a_second)
+{
+    for (size_t i = 0; i < COUNT(peers); i++)
+        for (uint64_t seed = 1; seed <= 30; seed++) {
+            struct wire w;
+            usec cut;
+
+            wire_two_paths(&w, seed, peers[i].abilities);
+            cut = w.now;
+            w.cut_host = wire_addr("192.168.1.20:5000");
+            wire_run(&w, cut + 500 * MILLISECOND);
+            CHECK(peers[i].claim, both_on(&w, ADDR_IPV6));
+            CHECK("once each", w.node[0].selected_count == 1 && w.node[1].selected_count == 1);
+            CHECK("and data flows", w.node[0].data_at > w.now - 50 * MILLISECOND &&
+                                        w.node[1].data_at > w.now - 50 * MILLISECOND);
+            CHECK("never dark", w.node[0].dark_count + w.node[1].dark_count == 0);
+            wire_deinit(&w);
+        }
+}
+
+/* What goes from one side to the other gets lost; that side's data goes unanswered, though the
+ * other's still comes. The wire's applications would not notice: this one does. */
+TEST(a_path_black_in_one_direction_is_left)
+{
+    for (int silent = 0; silent < 2; silent++)
+        for (uint64_t seed = 1; seed <= 20; seed++) {
+            struct wire w;
+            usec cut;
+
+            wire_two_paths(&w, seed, BOTH);
+            w.patience_us = 0;
+            cut = w.now;
+            w.cut_from = wire_addr(silent ? "192.168.1.20:5000" : "192.168.1.10:4000");
+            wire_run(&w, cut + 200 * MILLISECOND);
+            ice_suspect(w.node[silent].ice, w.now);
+            wire_run(&w, cut + 500 * MILLISECOND);
+            CHECK("by the one who suspects", w.node[silent].path.remote.family == ADDR_IPV6);
+            wire_run(&w, cut + 2 * SECOND);
+            CHECK("and by the other in time", both_on(&w, ADDR_IPV6));
+            wire_run(&w, cut + 60 * SECOND);
+            CHECK("for good", both_on(&w, ADDR_IPV6) && w.node[0].selected_count == 1 &&
+                                  w.node[1].selected_count == 1);
+            wire_deinit(&w);
+        }
+}
+
+TEST(a_path_without_owner_is_noticed_within_two_seconds)
+{
+    for (size_t i = 0; i < COUNT(peers); i++)
+        for (uint64_t seed = 1; seed <= 30; seed++) {
+            struct wire w;
+            usec cut;
+
+            wire_two_paths(&w, seed, peers[i].abilities);
+            w.patience_us = 0; /* nobody calls ice_suspect() */
+            cut = w.now;
+            w.cut_host = wire_addr("192.168.1.20:5000");
+            wire_run(&w, cut + 2 * SECOND);
+            CHECK(peers[i].claim, both_on(&w, ADDR_IPV6));
+            wire_deinit(&w);
+        }
+}
+
+TEST(a_path_that_answers_again_is_taken_again_but_not_at_once)
+{
+    struct wire w;
+    usec back;
+
+    wire_two_paths(&w, 1, BOTH);
+    w.cut_host = wire_addr("192.168.1.20:5000");
+    wire_run(&w, w.now + SECOND);
+    CHECK("left", both_on(&w, ADDR_IPV6));
+    w.cut_host = (struct addr){ 0 };
+    back = w.now;
+    wire_run(&w, back + SECOND / 2);
+    CHECK("a moment later still", both_on(&w, ADDR_IPV6));
+    wire_run(&w, back + 30 * SECOND);
+    CHECK("then it is back", both_on(&w, ADDR_IPV4));
+    wire_deinit(&w);
+}
+
+TEST(a_path_that_comes_and_goes_is_shunned_longer_each_time)
+{
+    struct wire w;
+    size_t moves;
+
+    wire_two_paths(&w, 2, BOTH);
+    for (int i = 0; i < 60; i++) { /* a second black, three well */
+        w.cut_host = i % 4 == 0 ? wire_addr("192.168.1.20:5000") : (struct addr){ 0 };
+        wire_run(&w, w.now + SECOND);
+    }
+    moves = w.node[0].selected_count;
+    CHECK("fewer moves than darknesses", moves >= 2 && moves <= 10);
+    CHECK("and none of them lost", w.node[0].lost_count + w.node[1].lost_count == 0);
+    wire_deinit(&w);
+}
+
+TEST(nobody_answers_is_told_once)
+{
+    for (size_t i = 0; i < COUNT(peers); i++) {
+        struct wire w;
+        usec cut;
+
+        wire_two_paths(&w, 3, peers[i].abilities);
+        cut = w.now;
+        w.is_cut = true;
+        wire_run(&w, cut + 1 * SECOND);
+        CHECK("within a second", w.node[0].dark_count == 1 && w.node[1].dark_count == 1);
+        CHECK("not before 600 ms", w.node[0].dark_at >= cut + 600 * MILLISECOND);
+        wire_run(&w, cut + 10 * SECOND);
+        CHECK("once", w.node[0].dark_count == 1 && w.node[1].dark_count == 1);
+        w.is_cut = false;
+        wire_run(&w, w.now + 3 * SECOND);
+        CHECK("light again", w.node[0].data_at > w.now - 50 * MILLISECOND);
+        w.is_cut = true;
+        wire_run(&w, w.now + 2 * SECOND);
+        CHECK("told again", w.node[0].dark_count == 2 && w.node[1].dark_count == 2);
+        CHECK("not lost yet", w.node[0].lost_count == 0);
+        wire_run(&w, w.now + 30 * SECOND);
+        CHECK("at last it is", w.node[0].lost_count == 1 && w.node[1].lost_count == 1);
+        wire_deinit(&w);
+    }
+}
+
+TEST(darkness_costs_few_datagrams)
+{
+    struct wire w;
+    size_t before;
+
+    wire_two_paths(&w, 4, BOTH);
+    w.is_cut = true;
+    before = w.node[0].sent;
+    wire_run(&w, w.now + 29 * SECOND);
+    CHECK("about two a second on two paths", w.node[0].sent - before <= 29 * 3 + 30);
+    wire_deinit(&w);
+}
+
+/* No path is worse than the one there is. */
+TEST(loss_alone_makes_nobody_leave)
+{
+    size_t moves = 0;
+
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct wire w;
+
+        wire_two_paths(&w, seed, BOTH);
+        w.loss_ppm = 50000;
+        wire_run(&w, w.now + 60 * SECOND);
+        moves += w.node[0].selected_count + w.node[1].selected_count;
+        CHECK("no darkness", w.node[0].dark_count + w.node[1].dark_count == 0);
+        wire_deinit(&w);
+    }
+    CHECK("at 5 % for twenty minutes in all", moves == 0);
+}
+
+TEST(a_late_answer_is_no_reason_to_leave)
+{
+    struct wire w;
+    struct addr wrong = wire_addr("192.168.1.10:4000");
+
+    wire_two_paths(&w, 5, BOTH);
+    w.patience_us = 0;
+    for (int i = 0; i < 20; i++) {
+        ice_suspect(w.node[i % 2].ice, w.now);
+        ice_heard(w.node[0].ice, w.now, &wrong, &wrong); /* a path that does not exist */
+        wire_run(&w, w.now + 500 * MILLISECOND);
+    }
+    CHECK("both answer in time", both_on(&w, ADDR_IPV4) && w.node[0].selected_count == 0);
+    wire_deinit(&w);
+}
+
+TEST(calls_before_there_is_a_path_are_harmless)
+{
+    struct peer p;
+    size_t checks = 0;
+    struct stun_msg m;
+
+    peer_init_asked(&p);
+    for (int i = 0; i < 10; i++) {
+        ice_suspect(p.ice, PEER_NOW);
+        ice_check_again(p.ice, PEER_NOW);
+        ice_heard(p.ice, PEER_NOW, &p.host, &p.from);
+        checks += peer_next_check(&p, &m);
+    }
+    CHECK("one check as ever", checks == 1);
+    ice_free(p.ice);
+}
+
+TEST(check_again_tries_what_had_failed)
+{
+    struct wire w;
+    usec later;
+
+    wire_init(&w, 6, &controlling, NULL);
+    wire_set_abilities(&w, BOTH);
+    w.cut_also = wire_addr("192.168.1.20:5000");
+    wire_add_host(&w, 0, "192.168.1.10:4000", 2000);
+    wire_add_host(&w, 1, "192.168.1.20:5000", 2000);
+    wire_add_host(&w, 0, "[fd00::10]:4001", 1000);
+    wire_add_host(&w, 1, "[fd00::20]:5001", 1000);
+    wire_signal(&w, 0);
+    wire_run(&w, w.now + 60 * SECOND);
+    CHECK("the better path has failed", both_on(&w, ADDR_IPV6));
+    w.cut_also = (struct addr){ 0 };
+    wire_run(&w, w.now + 60 * SECOND);
+    CHECK("and is not tried by itself", both_on(&w, ADDR_IPV6));
+    later = w.now;
+    ice_check_again(w.node[1].ice, w.now); /* the controlled side notices a change */
+    wire_run(&w, later + 10 * w.delay_us);
+    CHECK("now it is", both_on(&w, ADDR_IPV4));
+    wire_deinit(&w);
+}
+
+/* Whoever calls it all the time does not make us a scanner. */
+TEST(check_again_is_bounded)
+{
+    struct peer p;
+    usec now = PEER_NOW;
+    size_t sent = 0;
+    struct stun_msg m;
+    uint8_t raw[200];
+
+    peer_init_asked(&p);
+    CHECK("asked", peer_next_check(&p, &m));
+    ice_input(p.ice, now, &p.host, &p.from, peer_answer(&p, &m.id, PEER_PWD, 0, raw));
+    for (uint16_t i = 1; i < ICE_CANDIDATES_MAX; i++) {
+        struct ice_candidate c = peer_candidate("203.0.113.9:9", 1);
+
+        c.addr.port = i;
+        ice_add_remote(p.ice, now, &c);
+    }
+    for (int i = 0; i < 36000; i++, now += 100 * MILLISECOND) { /* an hour */
+        ice_check_again(p.ice, now);
+        while (ice_poll_output(p.ice, &p.out))
+            sent += !addr_equal(&p.out.to, &p.from);
+    }
+    CHECK("the allowance and its refill", sent > ICE_UNANSWERED_MAX && sent <= 400 + 1800 + 1);
+    ice_free(p.ice);
+}
+
+TESTS(TEST_ROW(a_black_path_is_left_within_half_a_second),
+      TEST_ROW(a_path_black_in_one_direction_is_left),
+      TEST_ROW(a_path_without_owner_is_noticed_within_two_seconds),
+      TEST_ROW(a_path_that_answers_again_is_taken_again_but_not_at_once),
+      TEST_ROW(a_path_that_comes_and_goes_is_shunned_longer_each_time),
+      TEST_ROW(nobody_answers_is_told_once), TEST_ROW(darkness_costs_few_datagrams),
+      TEST_ROW(loss_alone_makes_nobody_leave), TEST_ROW(a_late_answer_is_no_reason_to_leave),
+      TEST_ROW(calls_before_there_is_a_path_are_harmless),
+      TEST_ROW(check_again_tries_what_had_failed), TEST_ROW(check_again_is_bounded))
