@@ -2,7 +2,10 @@
  * sim --seed N:A:B    behind NATs of kinds A and B, as --nats prints them
  * sim --seeds A-B     many; prints the seeds that fail
  * sim --nats A-B      each behind every pair of kinds of NAT
- * sim --replay A-B    each twice, with another one between: the bytes must be the same */
+ * sim --replay A-B    each twice, with another one between: the bytes must be the same
+ * sim --scenario NAME one scenario of scene.h; with --seed N from another seed than 1, and traced
+ *                     with --trace */
+#include "tests/sim/scene.h"
 #include "tests/sim/sim.h"
 
 #include <inttypes.h>
@@ -15,7 +18,13 @@
 
 static int usage(void)
 {
-    fputs("usage: sim --seed N | --seeds A-B | --nats A-B | --replay A-B\n", stderr);
+    fputs("usage: sim --seed N[:A:B]   one connection, traced; behind NATs of kinds A and B\n"
+          "       sim --seeds A-B      many\n"
+          "       sim --nats A-B       each behind every pair of kinds of NAT\n"
+          "       sim --replay A-B     each twice: the bytes must be the same\n"
+          "       sim --scenario NAME [--seed N [--trace]]\n",
+          stderr);
+    scene_print_names();
     return 2;
 }
 
@@ -28,14 +37,14 @@ static void print_result(uint64_t seed, const struct sim_result *r)
 }
 
 /* Kind k maps by rule k / 3 and filters by rule k % 3. */
-static struct punch_kind kind_of(unsigned k)
+static struct nat_kind kind_of(unsigned k)
 {
-    return (struct punch_kind){ k / NAT_RULES, k % NAT_RULES };
+    return (struct nat_kind){ k / NAT_RULES, k % NAT_RULES };
 }
 
 static int run_one(uint64_t seed, const char *kinds)
 {
-    struct punch_kind pair[2];
+    struct nat_kind pair[2];
     struct sim_result r;
     unsigned a, b;
 
@@ -72,7 +81,7 @@ static int run_many(uint64_t first, uint64_t last)
 
 static int run_pair(uint64_t seed, unsigned a, unsigned b, unsigned *direct)
 {
-    const struct punch_kind kinds[] = { kind_of(a), kind_of(b) };
+    const struct nat_kind kinds[] = { kind_of(a), kind_of(b) };
     struct sim_result r = sim_run_behind(seed, false, kinds);
 
     *direct += r.open_at > 0;
@@ -112,11 +121,31 @@ static int run_twice(uint64_t first, uint64_t last)
     return differing > 0;
 }
 
+static int run_scene(int argc, char **argv)
+{
+    bool is_traced = argc == 6 && strcmp(argv[5], "--trace") == 0;
+    uint64_t seed = 1;
+    char *end;
+    int failures;
+
+    if (argc >= 5) {
+        seed = strtoull(argv[4], &end, 10);
+        if (strcmp(argv[3], "--seed") != 0 || *end || end == argv[4])
+            return usage();
+    }
+    if (argc == 4 || argc > 6 || (argc == 6 && !is_traced))
+        return usage();
+    failures = scene_run(argv[2], seed, is_traced);
+    return failures < 0 ? usage() : failures > 0;
+}
+
 int main(int argc, char **argv)
 {
     uint64_t first, last;
     char *end;
 
+    if (argc >= 3 && strcmp(argv[1], "--scenario") == 0)
+        return run_scene(argc, argv);
     if (argc != 3)
         return usage();
     first = last = strtoull(argv[2], &end, 10);

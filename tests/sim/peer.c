@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #define MESSAGES_MAX 64 /* signaling messages waiting to be fetched */
-#define PIECE_MAX    20000
 
 struct peer {
     struct peer_plan plan;
@@ -14,11 +13,16 @@ struct peer {
     struct pool *pool;
     struct dtls_identity *identity;
     struct session *session;
-    bool is_open, is_closed, is_writable[CHANNEL_COUNT];
+    struct app app;
+    bool is_open, is_closed;
     struct peer_end end;
-    uint32_t sent[CHANNEL_COUNT], received[CHANNEL_COUNT];
-    usec read_at; /* the application looks into its channels then */
+    struct peer_seen seen;
     const char *fault;
+    size_t candidate_count;
+    struct {
+        struct addr addr;
+        usec at;
+    } candidates[ICE_CANDIDATES_MAX]; /* that came by messages of their own */
     char *messages[MESSAGES_MAX];
     size_t first_message, message_count;
     char fetched[PEER_TEXT_MAX];
@@ -32,14 +36,6 @@ static void must(int err)
     }
 }
 
-/* Byte `at` of a channel: no two places within reach of each other look alike. */
-static uint8_t byte_of(uint64_t key, unsigned channel, uint32_t at)
-{
-    uint64_t z = (key + channel) * 0x9e3779b97f4a7c15 + at * 0xbf58476d1ce4e5b9;
-
-    return (uint8_t)((z ^ z >> 31) * 0x94d049bb133111eb >> 56);
-}
-
 struct peer *peer_new(const struct peer_plan *plan, const struct rng *rng, usec now)
 {
     struct peer *p = calloc(1, sizeof *p);
@@ -47,7 +43,8 @@ struct peer *peer_new(const struct peer_plan *plan, const struct rng *rng, usec 
     must(p ? ERR_OK : ERR_NOMEM);
     p->plan = *plan;
     p->rng = rng;
-    p->read_at = USEC_NEVER;
+    p->seen.open_at = USEC_NEVER;
+    app_init(&p->app, &plan->app, rng);
     must(pool_new(&p->pool, PEER_POOL_BLOCKS));
     must(dtls_identity_new(&p->identity, rng, WORLD_EPOCH_S + now / SECOND));
     return p;
@@ -96,6 +93,25 @@ const char *peer_poll_message(struct peer *p)
     return p->fetched;
 }
 
+static uint16_t preference_of(size_t socket)
+{
+    return (uint16_t)(65535 - socket);
+}
+
+/* Asks every relay of the socket's family from there. */
+static void ask_relays(struct peer *p, usec now, const struct addr *socket)
+{
+    unsigned number;
+
+    for (size_t i = 0; i < p->plan.relay_count; i++) {
+        struct session_relay relay = p->plan.relays[i];
+
+        relay.base = *socket;
+        if (relay.server.family == socket->family)
+            must(session_add_relay(p->session, now, &relay, &number));
+    }
+}
+
 static void make_session(struct peer *p, usec now)
 {
     struct session_config cfg = {
@@ -103,13 +119,18 @@ static void make_session(struct peer *p, usec now)
         .identity = p->identity,
         .pool = p->pool,
         .rx_bytes_max = p->plan.rx_bytes_max,
-        .half_open_us = 40 * SECOND, /* patient: what is simulated here is loss, not haste */
+        .half_open_us = p->plan.half_open_us ? p->plan.half_open_us : 40 * SECOND,
         .flush_us = 40 * SECOND,
+        .zombie_us = USEC_NEVER,
     };
 
     must(session_new(&p->session, &cfg, p->rng));
-    must(session_add_socket(p->session, now, &p->plan.socket, 65535));
-    must(session_add_stun_server(p->session, now, &p->plan.stun_server));
+    for (size_t i = 0; i < p->plan.socket_count; i++)
+        must(session_add_socket(p->session, now, &p->plan.sockets[i], preference_of(i)));
+    for (size_t i = 0; i < p->plan.stun_count; i++)
+        must(session_add_stun_server(p->session, now, &p->plan.stun_servers[i]));
+    for (size_t i = 0; i < p->plan.socket_count; i++)
+        ask_relays(p, now, &p->plan.sockets[i]);
     session_end_local(p->session, now);
 }
 
@@ -136,6 +157,25 @@ static void on_description(struct peer *p, usec now, const char *json)
 
     must(session_description_decode(&d, json, strlen(json)));
     must(session_set_remote(p->session, now, &d));
+    p->seen.answer_at = now;
+}
+
+/* Glare, repetition and lateness are the sessions' to sort out: refusing is an answer too. */
+static void on_restart(struct peer *p, usec now, const char *json)
+{
+    struct session_description d;
+
+    must(session_description_decode(&d, json, strlen(json)));
+    (void)session_set_restart(p->session, now, &d);
+}
+
+static void on_candidate(struct peer *p, usec now, const struct ice_candidate *c)
+{
+    if (p->candidate_count < COUNT(p->candidates)) {
+        p->candidates[p->candidate_count].addr = c->addr;
+        p->candidates[p->candidate_count++].at = now;
+    }
+    (void)session_add_remote(p->session, now, c); /* there may be more than it takes */
 }
 
 void peer_input_message(struct peer *p, usec now, const char *text)
@@ -149,131 +189,98 @@ void peer_input_message(struct peer *p, usec now, const char *text)
         say_description(p, "answer");
     } else if (strncmp(text, "answer ", 7) == 0) {
         on_description(p, now, body);
+    } else if (strncmp(text, "restart ", 8) == 0) {
+        on_restart(p, now, body);
     } else if (strncmp(text, "candidate ", 10) == 0) {
         must(ice_candidate_decode(&c, body));
-        must(session_add_remote(p->session, now, &c));
+        on_candidate(p, now, &c);
     } else {
         session_end_remote(p->session, now);
     }
 }
 
-/* Offers the session one piece of a channel; false once it takes less, or all is sent. */
-static bool send_piece(struct peer *p, usec now, unsigned channel)
+static void on_closed(struct peer *p, usec now, const struct session_event *ev)
 {
-    uint32_t left = p->plan.tx_bytes[channel] - p->sent[channel];
-    uint8_t piece[PIECE_MAX];
-    size_t len = 1 + rng_below(p->rng, PIECE_MAX), taken;
-
-    if (!p->is_writable[channel] || left == 0)
-        return false;
-    len = len < left ? len : left;
-    for (size_t i = 0; i < len; i++)
-        piece[i] = byte_of(p->plan.tx_key, channel, p->sent[channel] + (uint32_t)i);
-    taken = session_send(p->session, now, channel, bytes_of(piece, len));
-    p->sent[channel] += (uint32_t)taken;
-    p->is_writable[channel] = taken == len;
-    return p->is_writable[channel];
+    if (p->is_closed)
+        p->fault = "closed twice";
+    app_close(&p->app, p->session, now);
+    p->is_closed = true;
+    p->end = (struct peer_end){ ev->end, ev->reason };
 }
 
-/* A piece of this channel, a piece of that one, until none takes more. */
-static void write_all(struct peer *p, usec now)
+/* Where to look next is the server's word; the credentials stay. */
+static void on_relay(struct peer *p, usec now, const struct session_event *ev)
 {
-    bool is_any = true;
+    struct session_relay relay = p->plan.relays[0];
+    unsigned number;
 
-    while (is_any) {
-        unsigned first = rng_below(p->rng, CHANNEL_COUNT);
-
-        is_any = false;
-        for (unsigned i = 0; i < CHANNEL_COUNT; i++)
-            is_any |= send_piece(p, now, (first + i) % CHANNEL_COUNT);
-    }
-}
-
-static void compare(struct peer *p, unsigned channel, struct bytes data)
-{
-    uint32_t at = p->received[channel];
-
-    if (data.len > p->plan.rx_bytes[channel] - at) {
-        p->fault = "more was received than sent";
+    p->seen.relays_live += ev->relay_state == SESSION_RELAY_LIVE;
+    p->seen.relays_failed += ev->relay_state == SESSION_RELAY_FAILED;
+    if (ev->relay_state != SESSION_RELAY_REDIRECTED || p->plan.relay_count == 0)
         return;
-    }
-    for (size_t i = 0; i < data.len; i++)
-        if (data.data[i] != byte_of(p->plan.rx_key, channel, at + (uint32_t)i))
-            p->fault = "a received byte is not the sent one";
-    p->received[channel] = at + (uint32_t)data.len;
+    relay.base = p->plan.sockets[0];
+    relay.server = ev->server;
+    (void)session_add_relay(p->session, now, &relay, &number); /* a circle ends at the limit */
 }
 
-static void read_all(struct peer *p, usec now)
+static void say_candidate(struct peer *p, const struct ice_candidate *c)
 {
-    struct bytes data;
+    char line[ICE_CANDIDATE_TEXT_MAX];
 
-    p->read_at = USEC_NEVER;
-    for (unsigned i = 0; i < CHANNEL_COUNT; i++)
-        while (!p->fault && (data = session_peek(p->session, now, i)).len) {
-            compare(p, i, data);
-            session_consume(p->session, now, i, data.len);
-        }
-}
-
-static void on_readable(struct peer *p, usec now)
-{
-    if (p->plan.reads_every_us == 0)
-        read_all(p, now);
-    else if (p->read_at == USEC_NEVER)
-        p->read_at = now + p->plan.reads_every_us;
+    must(ice_candidate_encode(c, line));
+    say(p, "candidate", line);
 }
 
 static void on_event(struct peer *p, usec now, const struct session_event *ev)
 {
-    char line[ICE_CANDIDATE_TEXT_MAX];
-
     switch (ev->type) {
     case SESSION_EVENT_CANDIDATE:
-        must(ice_candidate_encode(&ev->candidate, line));
-        say(p, "candidate", line);
+        say_candidate(p, &ev->candidate);
         break;
     case SESSION_EVENT_RESTART:
+        p->seen.restarts++;
+        say_description(p, "restart");
+        break;
     case SESSION_EVENT_RELAY:
+        on_relay(p, now, ev);
         break;
     case SESSION_EVENT_GATHERED:
         say(p, "gathered", "");
         break;
     case SESSION_EVENT_OPEN:
         p->is_open = true;
-        memset(p->is_writable, true, sizeof p->is_writable);
-        write_all(p, now);
+        p->seen.open_at = now;
+        app_open(&p->app, p->session, now);
         break;
     case SESSION_EVENT_WRITABLE:
-        p->is_writable[ev->channel] = true;
-        write_all(p, now);
+        app_write(&p->app, p->session, now, ev->channel);
         break;
     case SESSION_EVENT_READABLE:
-        on_readable(p, now);
+        app_read(&p->app, p->session, now);
         break;
     case SESSION_EVENT_CLOSED:
-        if (p->is_closed)
-            p->fault = "closed twice";
-        read_all(p, now);
-        p->is_closed = true;
-        p->end = (struct peer_end){ ev->end, ev->reason };
+        on_closed(p, now, ev);
         break;
     case SESSION_EVENT_PATH:
+        p->seen.paths++;
+        p->seen.path_at = now;
         break;
     }
 }
 
-void peer_input(struct peer *p, usec now, const struct addr *from, struct bytes dgram)
+void peer_input(struct peer *p, usec now, const struct addr *local, const struct addr *from,
+                struct bytes dgram)
 {
     if (p->session)
-        (void)session_input(p->session, now, &p->plan.socket, from, dgram);
+        (void)session_input(p->session, now, local, from, dgram);
 }
 
 void peer_tick(struct peer *p, usec now)
 {
-    if (now >= p->read_at)
-        read_all(p, now);
-    if (p->session)
-        session_tick(p->session, now);
+    if (!p->session)
+        return;
+    app_tick(&p->app, p->session, now);
+    session_tick(p->session, now);
 }
 
 bool peer_poll_output(struct peer *p, usec now, struct out *out)
@@ -292,12 +299,70 @@ bool peer_poll_output(struct peer *p, usec now, struct out *out)
 
 usec peer_next_timeout(const struct peer *p)
 {
-    return usec_min(p->read_at, p->session ? session_next_timeout(p->session) : USEC_NEVER);
+    usec own = app_next_timeout(&p->app);
+
+    return p->session ? usec_min(own, session_next_timeout(p->session)) : own;
+}
+
+void peer_send_more(struct peer *p, usec now, uint32_t bytes)
+{
+    app_extend(&p->app, 0, bytes, bytes);
+    app_write(&p->app, p->session, now, 0);
 }
 
 void peer_close(struct peer *p, usec now, unsigned reason)
 {
     session_close(p->session, now, reason);
+}
+
+void peer_add_socket(struct peer *p, usec now, const struct addr *socket)
+{
+    must(session_add_socket(p->session, now, socket, preference_of(0)));
+    ask_relays(p, now, socket);
+}
+
+void peer_remove_socket(struct peer *p, usec now, const struct addr *socket)
+{
+    session_remove_socket(p->session, now, socket);
+}
+
+void peer_check_paths(struct peer *p, usec now)
+{
+    session_check_paths(p->session, now);
+}
+
+void peer_restart(struct peer *p, usec now)
+{
+    must(session_restart(p->session, now));
+}
+
+void peer_add_stream_relay(struct peer *p, usec now, uint8_t stream, const struct addr *local,
+                           const struct addr *server)
+{
+    struct session_relay relay = p->plan.relays[0];
+    unsigned number;
+
+    relay.stream = stream;
+    relay.base = *local;
+    relay.server = *server;
+    if (p->session && !p->is_closed)
+        must(session_add_relay(p->session, now, &relay, &number));
+}
+
+void peer_input_stream(struct peer *p, usec now, uint8_t stream, struct bytes data)
+{
+    if (p->session)
+        (void)session_input_stream(p->session, now, stream, data);
+}
+
+void peer_end_stream(struct peer *p, usec now, uint8_t stream)
+{
+    session_end_stream(p->session, now, stream);
+}
+
+bool peer_has_relays(const struct peer *p)
+{
+    return p->plan.relay_count > 0;
 }
 
 bool peer_is_open(const struct peer *p)
@@ -307,13 +372,48 @@ bool peer_is_open(const struct peer *p)
 
 bool peer_has_everything(const struct peer *p)
 {
-    return memcmp(p->received, p->plan.rx_bytes, sizeof p->received) == 0;
+    return app_has_everything(&p->app);
 }
 
 bool peer_is_closed(const struct peer *p, struct peer_end *end)
 {
     *end = p->end;
     return p->is_closed;
+}
+
+const struct peer_seen *peer_seen(const struct peer *p)
+{
+    return &p->seen;
+}
+
+struct app *peer_app(struct peer *p)
+{
+    return &p->app;
+}
+
+void peer_get_info(const struct peer *p, struct session_info *info)
+{
+    session_get_info(p->session, info);
+}
+
+usec peer_ready_at(const struct peer *p)
+{
+    struct session_info info;
+
+    session_get_info(p->session, &info);
+    for (size_t i = 0; i < p->candidate_count; i++)
+        if (addr_equal(&p->candidates[i].addr, &info.path.remote))
+            return usec_max(p->seen.answer_at, p->candidates[i].at);
+    return p->seen.answer_at;
+}
+
+bool peer_is_relayed(const struct peer *p)
+{
+    struct session_info info;
+
+    session_get_info(p->session, &info);
+    return info.has_path &&
+           (info.path.local_type == ICE_RELAYED || info.path.remote_type == ICE_RELAYED);
 }
 
 const char *peer_fault(const struct peer *p)
@@ -324,14 +424,8 @@ const char *peer_fault(const struct peer *p)
     if (p->fault || !p->session)
         return p->fault;
     session_get_info(p->session, &info);
-    for (unsigned i = 0; i < CHANNEL_COUNT; i++) {
+    for (unsigned i = 0; i < CHANNEL_COUNT; i++)
         unread += info.unread[i];
-        if (info.unsent[i] > p->sent[i])
-            return "more is queued than was sent";
-        if (info.channel[i].sent != p->sent[i] || info.channel[i].received != p->received[i])
-            return "the session counts otherwise than the application";
-    }
-    if (unread > p->plan.rx_bytes_max)
-        return "more is unread than the session may keep";
-    return NULL;
+    return unread > p->plan.rx_bytes_max ? "more is unread than the session may keep"
+                                         : app_fault(&p->app, &info);
 }

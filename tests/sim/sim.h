@@ -10,15 +10,19 @@
 #define HAWSER_TESTS_SIM_SIM_H
 
 #include "core/base/usec.h"
-#include "tests/sim/punch.h"
+#include "tests/net/model/nat.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+struct nat_kind {
+    enum nat_rule mapping, filtering;
+};
+
 struct sim_result {
     const char *fault; /* NULL: all went as it must */
     usec open_at, ended_at;
-    uint64_t steps, datagrams;
+    uint64_t datagrams;
     uint64_t hash; /* of every datagram that arrived: when, where, and each byte */
 };
 
@@ -27,6 +31,6 @@ struct sim_result sim_run(uint64_t seed, bool is_traced);
 
 /* The same behind NATs of these kinds. Where no hole can be punched, both sessions must end without
  * having been open. */
-struct sim_result sim_run_behind(uint64_t seed, bool is_traced, const struct punch_kind kinds[2]);
+struct sim_result sim_run_behind(uint64_t seed, bool is_traced, const struct nat_kind kinds[2]);
 
 #endif

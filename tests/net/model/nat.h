@@ -65,9 +65,9 @@ void nat_reset(struct nat *n);
 /* Its line got another outside address: mappings are forgotten with the old one. */
 void nat_set_outside(struct nat *n, const struct addr *outside);
 
-/* A UDP datagram comes in on side *side. VERDICT_TAKEN: addresses rewritten, and it goes on to *side;
- * VERDICT_LIMIT: no room for a new mapping; VERDICT_UNEXPECTED: filtered, blocked by the policy, or no
- * such mapping.
+/* A UDP datagram comes in on side *side. VERDICT_TAKEN: addresses rewritten, it goes on to *side;
+ * VERDICT_LIMIT: no room for a new mapping; VERDICT_UNEXPECTED: filtered, blocked by the policy, or
+ * no such mapping.
  * Unless taken, it is dropped and nothing was written. */
 enum verdict nat_input(struct nat *n, usec now, enum nat_side *side, struct addr *from,
                        struct addr *to);

@@ -1,0 +1,81 @@
+/* How many round trips lie between the answer and the first byte of data, each way. */
+#include "tests/sim/scene.h"
+
+#include <stdio.h>
+
+#define RELAY_RTT_US (2 * SCENE_RTT_US) /* host to relay to host and back */
+
+static const struct {
+    const char *name;
+    struct home home;
+} cones[] = {
+    { "open", { .kind = HOME_OPEN } },
+    { "full cone", { .kind = HOME_NAT } },
+    { "restricted", { .kind = HOME_NAT, .filtering = NAT_ADDRESS_DEPENDENT } },
+    { "port-restricted", { .kind = HOME_NAT, .filtering = NAT_ADDRESS_AND_PORT_DEPENDENT } },
+};
+
+/* The longest of several connects. */
+struct most {
+    usec after_answer_us, after_candidate_us;
+};
+
+static void connect_once(struct scene *c, const struct town_plan *plan, bool is_relayed,
+                         struct most *most, const char *detail)
+{
+    usec limit = is_relayed ? 35 * RELAY_RTT_US : 25 * SCENE_RTT_US;
+    static struct stage s;
+
+    scene_set(c, &s, plan, &(struct scene_talk){ .has_relay = is_relayed });
+    if (scene_claim(c, scene_connect(&s, 20 * SECOND), "data flows", detail)) {
+        usec took = is_relayed ? scene_after_answer_us(&s) : scene_after_candidate_us(&s);
+
+        scene_claim(c, took * 10 <= limit, "within the round trips", detail);
+        scene_claim(c, peer_is_relayed(s.peers[0]) == is_relayed, "by the path there is", detail);
+        most->after_answer_us = usec_max(most->after_answer_us, scene_after_answer_us(&s));
+        most->after_candidate_us = usec_max(most->after_candidate_us, took);
+    }
+    scene_end(c, &s, detail);
+}
+
+static void print_most(const char *what, const struct most *most, usec rtt_us)
+{
+    printf("%s: at most %.2f round trips after the answer and the candidate in use, %.2f after the "
+           "answer itself\n",
+           what, (double)most->after_candidate_us / (double)rtt_us,
+           (double)most->after_answer_us / (double)rtt_us);
+}
+
+static void count_cones(struct scene *c)
+{
+    struct most most = { 0 };
+
+    for (size_t i = 0; i < COUNT(cones) * COUNT(cones); i++) {
+        size_t a = i / COUNT(cones), b = i % COUNT(cones);
+        struct town_plan plan = scene_town(&cones[a].home, &cones[b].home);
+        char detail[64];
+
+        snprintf(detail, sizeof detail, "(%s to %s)", cones[a].name, cones[b].name);
+        connect_once(c, &plan, false, &most, detail);
+    }
+    print_most("direct", &most, SCENE_RTT_US);
+}
+
+static void count_relayed(struct scene *c)
+{
+    static const struct home symmetric = { .kind = HOME_NAT,
+                                           .mapping = NAT_ADDRESS_AND_PORT_DEPENDENT,
+                                           .filtering = NAT_ADDRESS_AND_PORT_DEPENDENT,
+                                           .ports = NAT_PORTS_RANDOM };
+    struct town_plan plan = scene_town(&symmetric, &symmetric);
+    struct most most = { 0 };
+
+    connect_once(c, &plan, true, &most, "(relayed)");
+    print_most("relayed", &most, RELAY_RTT_US);
+}
+
+void scene_round_trips(struct scene *c)
+{
+    count_cones(c);
+    count_relayed(c);
+}

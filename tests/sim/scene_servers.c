@@ -1,0 +1,79 @@
+/* Servers that are silent or lie, beside one that does its job or alone. */
+#include "tests/sim/scene.h"
+
+#include <stdio.h>
+
+#define SEEDS      20
+#define VICTIM_MAX 16 /* checks to an address that only a liar named, of both peers together */
+
+static const struct row {
+    const char *what;
+    enum server_kind first, second;
+    enum home_kind home;
+} rows[] = {
+    { "the first is silent", SERVER_SILENT, SERVER_STUN, HOME_NAT },
+    { "the second is silent", SERVER_STUN, SERVER_SILENT, HOME_NAT },
+    { "the first lies", SERVER_STUN_LYING, SERVER_STUN, HOME_NAT },
+    { "the second lies", SERVER_STUN, SERVER_STUN_LYING, HOME_NAT },
+    { "both are silent, nobody needs them", SERVER_SILENT, SERVER_SILENT, HOME_OPEN },
+    { "both lie, nobody needs them", SERVER_STUN_LYING, SERVER_STUN_LYING, HOME_OPEN },
+};
+
+struct watch {
+    const struct addr *victim;
+    uint64_t sent; /* to the victim */
+};
+
+static void note(void *ctx, unsigned peer, const struct addr *from, const struct addr *to,
+                 struct bytes dgram)
+{
+    struct watch *watch = ctx;
+
+    (void)peer;
+    (void)from;
+    (void)dgram;
+    watch->sent += addr_equal_ip(to, watch->victim);
+}
+
+static usec connect_with(struct scene *c, const struct row *row, uint64_t *sent_to_victim)
+{
+    struct home home = { .kind = row->home, .filtering = NAT_ADDRESS_AND_PORT_DEPENDENT };
+    struct town_plan plan = scene_town(&home, &home);
+    struct watch watch = { 0 };
+    static struct stage s;
+    usec took = 0;
+
+    scene_set(c, &s, &plan, &(struct scene_talk){ .is_stun_doubled = true });
+    server_become(&s.servers[TOWN_STUN], row->first);
+    server_become(&s.servers[TOWN_STUN_SECOND], row->second);
+    watch.victim = &s.servers[0].victim;
+    s.leaves = note;
+    s.ctx = &watch;
+    if (scene_claim(c, scene_connect(&s, 20 * SECOND), "connects", row->what)) {
+        took = scene_after_candidate_us(&s);
+        scene_claim(c, took * 10 <= 25 * SCENE_RTT_US, "within 2.5 round trips", row->what);
+        stage_run(&s, s.now + 30 * SECOND, NULL);
+        scene_claim(c, watch.sent <= VICTIM_MAX, "a victim hears little", row->what);
+        scene_claim(c, stage_are_open(&s) && !stage_are_closed(&s), "and stays", row->what);
+    }
+    *sent_to_victim = watch.sent > *sent_to_victim ? watch.sent : *sent_to_victim;
+    scene_end(c, &s, row->what);
+    return took;
+}
+
+void scene_servers(struct scene *c)
+{
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct scene one = *c;
+        uint64_t sent = 0;
+        usec worst = 0;
+
+        for (unsigned k = 0; k < SEEDS; k++) {
+            one.seed = c->seed + k;
+            worst = usec_max(worst, connect_with(&one, &rows[i], &sent));
+        }
+        c->failures = one.failures;
+        printf("%-36s first data after %.0f ms at most, %llu packets to a victim\n", rows[i].what,
+               (double)worst / 1000, (unsigned long long)sent);
+    }
+}
