@@ -32,7 +32,7 @@ usec ice_consent_interval(const struct ice *a, const struct ice_pair *p, usec no
     if (p->missed == 0)
         return rest(a, p, now);
     if (is_selected(a, p))
-        return ice_is_idle(a, now) ? ICE_REPEAT_US : rest(a, p, now);
+        return shares_consent(a) ? ICE_REPEAT_US : rest(a, p, now);
     return p->missed <= ICE_SPARE_MISSED_MAX ? ICE_REPEAT_US : a->cfg.consent_interval_us;
 }
 

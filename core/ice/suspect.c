@@ -86,7 +86,8 @@ void ice_suspect_other_way(struct ice *a, usec now)
         ice_suspect(a, now);
 }
 
-/* When a check without answer becomes suspicion by itself; USEC_NEVER while all is well. */
+/* When a check without answer becomes suspicion by itself; USEC_NEVER while all is well. Where the
+ * peer is heard all the same it takes several: the answer may wait in a queue behind data. */
 static usec doubt_at(const struct ice *a)
 {
     const struct ice_pair *p;
@@ -94,6 +95,8 @@ static usec doubt_at(const struct ice *a)
     if (!ice_is_path(a, a->selected) || a->suspect_at != USEC_NEVER)
         return USEC_NEVER;
     p = &a->pairs[a->selected];
+    if (p->missed > ICE_MISSED_MAX && p->heard_at > p->asked_at)
+        return p->sent_at + ice_decision_us(p);
     if (p->missed == 0 || p->heard_at > p->asked_at)
         return USEC_NEVER;
     return p->asked_at + (ice_is_idle(a, p->asked_at) ? ICE_IDLE_SUSPICION_US : ice_decision_us(p));

@@ -3,8 +3,8 @@
  * A node stands in a LAN: its addresses are reached from the same LAN only. LAN 0 is the public
  * network. A node with nat_ip also reaches the others, through a NAT that maps every socket to
  * nat_ip and port + 1000 and lets in only who was sent to before (port-restricted). Candidates and
- * credentials travel by signaling, which has a delay of its own. A relayed address is public and one
- * delay further away. What both sides can is set before they are made. */
+ * credentials travel by signaling, which has a delay of its own. A relayed address is public, and
+ * one delay further away. */
 #ifndef HAWSER_TESTS_SUPPORT_ICE_WIRE_H
 #define HAWSER_TESTS_SUPPORT_ICE_WIRE_H
 

@@ -1,4 +1,4 @@
-/* Relayed addresses beside sockets: what is told of them, when they are used, climbing to direct. */
+/* Relayed addresses beside sockets: what is told of them, when they are used, climbing. */
 #include "core/ice/agent.h"
 #include "tests/check.h"
 #include "tests/support/ice_peer.h"
