@@ -162,7 +162,7 @@ static enum verdict on_flight(struct dtls *d, usec now, const struct dtls_scan *
 {
     size_t data_len = scan->whole.len - scan->flight.len;
 
-    /* Data that overtook the Finished, or came with it, waits for the keys; OpenSSL never sees it. */
+    /* Data that overtook the Finished, or came with it, waits for the keys: not for OpenSSL. */
     if (data_len && hold(d, bytes_of(scan->whole.data + scan->flight.len, data_len)))
         return VERDICT_LIMIT;
     if (scan->flight.len == 0)

@@ -155,8 +155,8 @@ enum dtls_step dtls_handshake_tick(struct dtls_handshake *h, usec now)
     return DTLS_STEP_WAITING;
 }
 
-/* How often a flight was repeated while nothing was known of a path tells nothing about it: what has
- * waited for longer than it takes is due. */
+/* How often a flight was repeated while nothing was known of a path tells nothing about it: what
+ * has waited for longer than it takes is due. */
 void dtls_handshake_set_rtt(struct dtls_handshake *h, usec rtt_us)
 {
     bool was_blind = h->rtt_us == 0;

@@ -253,8 +253,8 @@ bool dtls_record_next(struct dtls_record *r, struct bytes *packet)
     return true;
 }
 
-/* Seals datagram i so that it begins at `at`, which is where it lies or, as CHACHA20 has no explicit
- * nonce, before that. Returns the sealed length, 0 on failure. */
+/* Seals datagram i so that it begins at `at`, which is where it lies or, as CHACHA20 has no
+ * explicit nonce, before that. Returns the sealed length, 0 on failure. */
 static size_t seal_datagram(struct dtls_record *r, const struct out *run, size_t i, size_t at)
 {
     struct bytes dgram = out_datagram(run, i);

@@ -8,8 +8,9 @@
 struct pass {
     struct sctp *s;
     usec now;
-    size_t bytes;  /* newly acknowledged */
-    bool has_once; /* something among them was sent but once */
+    size_t bytes;   /* newly acknowledged */
+    size_t by_path; /* of those, sent by the path of now */
+    bool has_once;  /* something among them was sent but once */
 };
 
 static void ack_one(struct pass *p, uint32_t tsn, struct tx_chunk *c)
@@ -19,8 +20,7 @@ static void ack_one(struct pass *p, uint32_t tsn, struct tx_chunk *c)
     if (c->state == TX_ACKED)
         return;
     if (c->state == TX_IN_FLIGHT) {
-        s->tx.flight_bytes -= tx_chunk_bytes(c);
-        s->tx.flight_payload -= c->len;
+        tx_leave_flight(s, c);
     } else {
         s->tx.lost_count--;
     }
@@ -28,6 +28,7 @@ static void ack_one(struct pass *p, uint32_t tsn, struct tx_chunk *c)
     loss_note_acked(s, p->now, c);
     p->has_once |= !c->is_retransmitted;
     p->bytes += tx_chunk_bytes(c);
+    p->by_path += tx_is_of_old_path(s, c) ? 0 : tx_chunk_bytes(c);
     if (s->tx.is_timing && tsn == s->tx.rtt_tsn) {
         s->tx.is_timing = false;
         rto_add_sample(&s->rto, p->now - c->sent_at);
@@ -120,12 +121,12 @@ static void after_ack(struct pass *p, bool has_advanced)
         heartbeat_postpone(s, p->now);
         loss_detect(s, p->now);
     }
-    if (p->bytes && !s->tx.is_recovering)
-        s->cc.ops->on_ack(&s->cc, p->now, p->bytes, s->tx.is_cwnd_limited);
+    if (p->by_path && !s->tx.is_recovering)
+        s->cc.ops->on_ack(&s->cc, p->now, p->by_path, s->tx.is_cwnd_limited);
     if (s->tx.base_tsn == s->tx.next_tsn)
         s->t3_at = USEC_NEVER; /* §6.3.2 R2 */
     else if (has_advanced)
-        s->t3_at = p->now + s->rto.rto_us; /* R3 */
+        loss_arm_t3(s, p->now); /* R3 */
     if (p->bytes) {
         s->tx.has_probed = false;
         loss_arm_probe(s, p->now);

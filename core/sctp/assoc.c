@@ -49,7 +49,7 @@ static void stop_timers(struct sctp *s)
 {
     s->t1_at = s->t2_at = s->t3_at = s->t5_at = s->sack_at = USEC_NEVER;
     s->heartbeat_at = s->heartbeat_lost_at = s->reconfig_at = s->pool_retry_at = USEC_NEVER;
-    s->probe_at = USEC_NEVER;
+    s->probe_at = s->hold_at = USEC_NEVER;
 }
 
 int sctp_new(struct sctp **out, const struct sctp_config *cfg, const struct rng *rng)
@@ -134,7 +134,7 @@ void assoc_enter(struct sctp *s, enum sctp_state to, usec now)
         free(s->peer_cookie);
         s->peer_cookie = NULL;
         if (s->tx.base_tsn != s->tx.next_tsn)
-            s->t3_at = now + s->rto.rto_us; /* data that rode with COOKIE ECHO */
+            loss_arm_t3(s, now); /* data that rode with COOKIE ECHO */
         heartbeat_postpone(s, now);
     }
     if (to == STATE_ENDED)
@@ -196,23 +196,32 @@ bool sctp_is_up(const struct sctp *s)
     return s->state == STATE_UP;
 }
 
-void sctp_path_changed(struct sctp *s, usec now, usec rtt_us, size_t packet_bytes_max)
+/* How long what is out may still take by the path it went: its acknowledgement may be a delayed
+ * one, and come last. */
+static usec time_of_flight(const struct sctp *s)
 {
-    usec old_rtt = s->rto.srtt_us ? s->rto.srtt_us : s->rto.rto_us;
+    if (s->rto.srtt_us == 0)
+        return s->rto.rto_us;
+    return s->rto.srtt_us + usec_max(2 * s->rto.rttvar_us, SACK_DELAY_US);
+}
+
+void sctp_path_changed(struct sctp *s, usec now, usec rtt_us, size_t packet_bytes_max,
+                       bool old_is_dead)
+{
+    size_t packet_bytes_before = s->cc.packet_bytes;
+    usec hold_us = time_of_flight(s);
 
     if (packet_bytes_max >= 256 && packet_bytes_max <= 60000)
         s->cc.packet_bytes = packet_bytes_max;
+    if (s->cc.packet_bytes < packet_bytes_before)
+        chain_drop(&s->replies, s->replies.len); /* may be too long now; the peer asks again */
     s->cc.ops->start(&s->cc);
-    chain_drop(&s->replies, s->replies.len); /* may be too long now; the peer asks again */
     rto_init(&s->rto, s->cfg.rto_initial_us, s->cfg.rto_min_us, s->cfg.rto_max_us);
     if (rtt_us > 0)
         rto_add_sample(&s->rto, rtt_us);
-    s->tx.is_timing = false;
-    s->tx.is_recovering = false;
-    s->tx.hold_loss_until = now + old_rtt;
     s->errors = 0;
-    if (s->t3_at != USEC_NEVER)
-        s->t3_at = now + usec_max(s->rto.rto_us, old_rtt);
+    timers_change_path(s, now, old_is_dead);
+    loss_change_path(s, now, hold_us, old_is_dead);
 }
 
 void sctp_get_info(const struct sctp *s, struct sctp_info *info)

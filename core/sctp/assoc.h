@@ -147,7 +147,9 @@ struct tx {
     bool may_resend_at_once; /* one packet, whatever cwnd says: RFC 9260 §7.2.4 (3) */
     bool is_timing;          /* rtt_tsn's round trip is being measured */
     uint32_t rtt_tsn;
-    usec hold_loss_until; /* after a change of path nothing is taken for lost before this */
+    uint64_t switch_packet;  /* the last one of the path before this one */
+    size_t old_flight_bytes; /* of flight_bytes, what went by that: no matter of this path's cwnd */
+    usec hold_loss_until;    /* nothing is taken for lost before this: it may come by that path */
     usec last_sent_at;
     uint32_t *retried; /* ring of RETRIED_MAX TSNs in the order they were sent again */
     uint32_t retried_first, retried_count;
@@ -229,7 +231,7 @@ struct sctp {
 
     usec t1_at, t2_at, t3_at, t5_at, probe_at, sack_at, heartbeat_at, heartbeat_lost_at,
         reconfig_at;
-    usec pool_retry_at;
+    usec pool_retry_at, hold_at;
 
     bool is_up_untold, is_closed_untold;
     enum sctp_reason reason;
@@ -251,6 +253,9 @@ struct stream *stream_find(const struct sctp *s, uint16_t id);
 struct stream *stream_get(struct sctp *s, uint16_t id); /* makes it; NULL without memory */
 void streams_free(struct sctp *s);
 void stream_tell(struct sctp *s, struct stream *st, enum sctp_event_type type);
+
+/* timers.c */
+void timers_change_path(struct sctp *s, usec now, bool old_is_dead);
 
 /* handshake.c */
 void handshake_begin(struct sctp *s, usec now);
@@ -326,6 +331,9 @@ void loss_on_probe_due(struct sctp *s);
 void loss_note_duplicates(struct sctp *s);
 void loss_note_resent(struct sctp *s, uint32_t tsn);
 void loss_note_acked(struct sctp *s, usec now, const struct tx_chunk *c);
+void loss_arm_t3(struct sctp *s, usec now);
+void loss_tick(struct sctp *s, usec now);
+void loss_change_path(struct sctp *s, usec now, usec hold_us, bool old_is_dead);
 
 /* tx.c */
 void tx_init(struct sctp *s);
@@ -333,6 +341,9 @@ void tx_deinit(struct sctp *s);
 void tx_trim(struct sctp *s); /* gives back what only a busy one needs */
 struct tx_chunk *tx_chunk_at(const struct sctp *s, uint32_t tsn);
 size_t tx_chunk_bytes(const struct tx_chunk *c); /* on the wire, padding included */
+bool tx_is_of_old_path(const struct sctp *s, const struct tx_chunk *c);
+void tx_enter_flight(struct sctp *s, const struct tx_chunk *c);
+void tx_leave_flight(struct sctp *s, const struct tx_chunk *c);
 bool tx_has_work(const struct sctp *s);
 size_t tx_packet_bytes(struct sctp *s);
 void tx_fill(struct sctp *s, usec now, struct wr *w);

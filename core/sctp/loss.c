@@ -11,8 +11,7 @@
 
 void loss_mark(struct sctp *s, uint32_t tsn, struct tx_chunk *c)
 {
-    s->tx.flight_bytes -= tx_chunk_bytes(c);
-    s->tx.flight_payload -= c->len;
+    tx_leave_flight(s, c);
     c->state = TX_LOST;
     s->tx.resend_from = s->tx.lost_count ? tsn_min(s->tx.resend_from, tsn) : tsn;
     s->tx.lost_count++;
@@ -37,8 +36,7 @@ static void forget_reports(struct sctp *s)
         if (c->state != TX_ACKED)
             continue;
         c->state = TX_IN_FLIGHT;
-        s->tx.flight_bytes += tx_chunk_bytes(c);
-        s->tx.flight_payload += c->len;
+        tx_enter_flight(s, c);
     }
     s->tx.sacked.count = 0;
 }
@@ -139,8 +137,10 @@ void loss_detect(struct sctp *s, usec now)
 void loss_arm_probe(struct sctp *s, usec now)
 {
     usec at = now + usec_max(s->tx.probe_rtts * s->rto.srtt_us + s->rto.rttvar_us, PROBE_LEAST_US);
-    bool is_useful = s->rto.srtt_us && s->t3_at != USEC_NEVER && at < s->t3_at;
+    bool is_useful;
 
+    at = usec_max(at, s->tx.hold_loss_until);
+    is_useful = s->rto.srtt_us && s->t3_at != USEC_NEVER && at < s->t3_at;
     if (!s->tx.has_probed)
         s->probe_at = is_useful ? at : USEC_NEVER;
 }
@@ -190,5 +190,46 @@ void loss_on_timeout(struct sctp *s, usec now)
     s->probe_at = USEC_NEVER;
     forget_reports(s);
     loss_mark_all(s);
-    s->t3_at = now + s->rto.rto_us;
+    loss_arm_t3(s, now);
+}
+
+/* While nothing may be taken for lost, waiting has not begun. */
+void loss_arm_t3(struct sctp *s, usec now)
+{
+    s->t3_at = usec_max(now, s->tx.hold_loss_until) + s->rto.rto_us;
+}
+
+void loss_tick(struct sctp *s, usec now)
+{
+    if (now >= s->hold_at) {
+        s->hold_at = USEC_NEVER;
+        loss_detect(s, now);
+    }
+    if (now >= s->t3_at)
+        loss_on_timeout(s, now);
+    if (now >= s->probe_at)
+        loss_on_probe_due(s);
+}
+
+/* What went by the old path is given the time it takes there, or none if nothing comes through it
+ * any more; its losses say nothing of the new one, and what was learned of reordering neither. */
+void loss_change_path(struct sctp *s, usec now, usec hold_us, bool old_is_dead)
+{
+    bool is_waiting = s->tx.base_tsn != s->tx.next_tsn;
+
+    s->tx.switch_packet = s->tx.recover_packet = s->tx.packet;
+    s->tx.old_flight_bytes = s->tx.flight_bytes;
+    s->tx.is_timing = s->tx.is_recovering = s->tx.was_probed = s->tx.has_probed = false;
+    s->tx.reordering = REORDERING_LEAST;
+    s->tx.probe_rtts = PROBE_RTTS_LEAST;
+    s->tx.fast_resent = 0;
+    s->tx.hold_loss_until = is_waiting && !old_is_dead ? now + hold_us : now;
+    s->hold_at = is_waiting && !old_is_dead ? s->tx.hold_loss_until : USEC_NEVER;
+    s->probe_at = USEC_NEVER;
+    if (old_is_dead && assoc_may_send_data(s))
+        loss_mark_all(s);
+    if (s->t3_at == USEC_NEVER)
+        return;
+    loss_arm_t3(s, now);
+    loss_arm_probe(s, now);
 }

@@ -148,9 +148,16 @@ void sctp_shutdown(struct sctp *s, usec now);
 /* ABORT with cause "user-initiated abort" and this text (RFC 9260 §3.3.10.12). */
 void sctp_abort(struct sctp *s, usec now, const char *reason);
 
-/* The path beneath is another one: round trip and congestion state start anew. What was sent before
- * may still arrive by the old one, so nothing of it is marked lost for one round trip of that. */
-void sctp_path_changed(struct sctp *s, usec now, usec rtt_us, size_t packet_bytes_max);
+/* The path beneath is another one, or one for the first time: round trip and congestion state start
+ * anew. What was sent before may still arrive by the old one: it does not fill the new one's
+ * window, and nothing is marked lost for one round trip of the old one. old_is_dead: nothing will
+ * arrive by it, so all that was out goes again, as the new window allows.
+ *
+ * packet_bytes_max may be larger or smaller than before, 0 leaves it. Chunks are never cut longer
+ * than sctp_config.packet_bytes_max allows, so that they pass again by every path that is not
+ * narrower than that; by a narrower one those cut before go in packets as long as they need. */
+void sctp_path_changed(struct sctp *s, usec now, usec rtt_us, size_t packet_bytes_max,
+                       bool old_is_dead);
 
 bool sctp_is_up(const struct sctp *s);
 size_t sctp_unacked_bytes(const struct sctp *s); /* queued or in flight, all streams */

@@ -49,6 +49,27 @@ size_t tx_chunk_bytes(const struct tx_chunk *c)
     return DATA_HEADER_LEN + padded(c->len);
 }
 
+bool tx_is_of_old_path(const struct sctp *s, const struct tx_chunk *c)
+{
+    return c->packet <= s->tx.switch_packet;
+}
+
+void tx_enter_flight(struct sctp *s, const struct tx_chunk *c)
+{
+    s->tx.flight_bytes += tx_chunk_bytes(c);
+    s->tx.flight_payload += c->len;
+    if (tx_is_of_old_path(s, c))
+        s->tx.old_flight_bytes += tx_chunk_bytes(c);
+}
+
+void tx_leave_flight(struct sctp *s, const struct tx_chunk *c)
+{
+    s->tx.flight_bytes -= tx_chunk_bytes(c);
+    s->tx.flight_payload -= c->len;
+    if (tx_is_of_old_path(s, c))
+        s->tx.old_flight_bytes -= tx_chunk_bytes(c);
+}
+
 /* Grows while there is memory; without it the window is as wide as the ring already is. */
 static bool reserve_chunk(struct sctp *s)
 {
@@ -127,17 +148,22 @@ static void write_chunk(struct sctp *s, usec now, struct wr *w, uint32_t tsn, st
     c->state = TX_IN_FLIGHT;
     c->sent_at = now;
     c->packet = s->tx.packet + 1; /* tx_fill() counts it when it is full */
-    s->tx.flight_bytes += tx_chunk_bytes(c);
-    s->tx.flight_payload += c->len;
+    tx_enter_flight(s, c);
     s->tx.last_sent_at = now;
     s->info.data_chunks_sent++;
     if (s->t3_at == USEC_NEVER && assoc_may_send_data(s))
-        s->t3_at = now + s->rto.rto_us; /* §6.3.2 R1 */
+        loss_arm_t3(s, now); /* §6.3.2 R1 */
+}
+
+/* The window is the path's: what another one carries does not fill it. */
+static bool is_window_full_with(const struct sctp *s, size_t more)
+{
+    return s->tx.flight_bytes - s->tx.old_flight_bytes + more >= s->cc.cwnd_bytes;
 }
 
 static bool is_window_full(const struct sctp *s)
 {
-    return s->tx.flight_bytes >= s->cc.cwnd_bytes;
+    return is_window_full_with(s, 0);
 }
 
 /* The oldest lost chunk; there must be one. */
@@ -160,7 +186,7 @@ static void resend_chunk(struct sctp *s, usec now, struct wr *w, struct tx_chunk
     write_chunk(s, now, w, tsn, c);
     loss_note_resent(s, tsn);
     if (tsn == s->tx.base_tsn && assoc_may_send_data(s))
-        s->t3_at = now + s->rto.rto_us; /* §7.2.4 (4) */
+        loss_arm_t3(s, now); /* §7.2.4 (4) */
     s->info.retransmitted_chunks++;
 }
 
@@ -183,11 +209,23 @@ static void resend_lost(struct sctp *s, usec now, struct wr *w)
         s->tx.is_cwnd_limited = true;
 }
 
-/* How much of the message the next chunk takes: all that fits, but no crumb to fill a packet up. */
-static size_t next_len(const struct stream *st, const struct wr *w)
+/* A chunk keeps its size for ever, and the next path may be one that passes only what the caller
+ * said at the beginning. So the packets of a wider path are filled with several equal chunks. */
+static size_t longest_chunk(const struct sctp *s)
 {
-    size_t left = wr_left(w), room = left > DATA_HEADER_LEN ? (left - DATA_HEADER_LEN) & ~3u : 0;
+    size_t least = s->cfg.packet_bytes_max - COMMON_HEADER_LEN;
+    size_t room = s->cc.packet_bytes - COMMON_HEADER_LEN;
 
+    return room / ((room + least - 1) / least);
+}
+
+/* How much of the message the next chunk takes: all that fits, but no crumb to fill a packet up. */
+static size_t next_len(const struct sctp *s, const struct stream *st, const struct wr *w)
+{
+    size_t left = wr_left(w), longest = longest_chunk(s), room;
+
+    left = left < longest ? left : longest;
+    room = left > DATA_HEADER_LEN ? (left - DATA_HEADER_LEN) & ~3u : 0;
     if (st->tx.message_left <= room)
         return st->tx.message_left;
     return room >= FRAGMENT_MIN || w->len == COMMON_HEADER_LEN ? room : 0;
@@ -221,7 +259,7 @@ static void send_chunk(struct sctp *s, usec now, struct wr *w, struct stream *st
     if (ends)
         st->tx.ssn++;
     sched_done(s, st, len, ends);
-    if (sched_is_empty(s) || s->tx.flight_bytes + tx_chunk_bytes(c) >= s->cc.cwnd_bytes)
+    if (sched_is_empty(s) || is_window_full_with(s, tx_chunk_bytes(c)))
         c->flags |= DATA_SACK_NOW; /* nothing follows soon that would make the peer answer */
     s->tx.next_tsn++;
     if (!s->tx.is_timing) {
@@ -245,7 +283,7 @@ static void send_new(struct sctp *s, usec now, struct wr *w)
             return;
         }
         begin_message(st);
-        len = next_len(st, w);
+        len = next_len(s, st, w);
         if (len == 0)
             return; /* the next packet takes it */
         if (!does_peer_have_room(s, len) || !reserve_chunk(s)) {

@@ -84,6 +84,7 @@ void session_suspect_tick(struct session *s, usec now)
     s->unanswered_at = USEC_NEVER; /* what is sent next starts it again */
     s->is_suspect = true;
     ice_suspect(s->agent.ice, now);
+    session_check_relays(s, now);
 }
 
 void session_check_paths(struct session *s, usec now)
@@ -98,6 +99,8 @@ void session_check_paths(struct session *s, usec now)
 
 static void on_selected(struct session *s, usec now, const struct ice_path *path)
 {
+    bool old_is_dead = !s->has_path || s->is_dark || s->is_suspect;
+
     s->path = *path;
     s->has_path = true;
     s->path_count++;
@@ -114,7 +117,7 @@ static void on_selected(struct session *s, usec now, const struct ice_path *path
     if (s->is_client)
         dtls_start(s->dtls, now);
     if (s->state >= SESSION_ASSOCIATING)
-        sctp_path_changed(s->sctp, now, path->rtt_us, SESSION_PACKET_MAX);
+        sctp_path_changed(s->sctp, now, path->rtt_us, SESSION_PACKET_MAX, old_is_dead);
     session_pump(s, now);
 }
 
@@ -124,6 +127,7 @@ static void on_dark(struct session *s, usec now)
     if (s->state != SESSION_OPEN)
         return;
     s->is_dark = true;
+    session_check_relays(s, now);
     session_schedule_restart(s, now);
 }
 

@@ -89,7 +89,7 @@ static void do_change_path(struct play *p, int side)
     uint8_t arg = rd_u8(&p->r);
 
     sctp_path_changed(p->pair.side[side].sctp, p->pair.now, (arg & 15) * 20 * MILLISECOND,
-                      300u + (arg >> 4) * 60u);
+                      300u + (arg >> 4) * 60u, p->pair.is_cut);
 }
 
 static void do_shutdown(struct play *p, int side)

@@ -11,6 +11,7 @@
 bool pair_init(struct sctp_pair *p, uint64_t seed, const struct sctp_config *cfg)
 {
     *p = (struct sctp_pair){ .seed_state = seed, .now = SECOND, .link.delay_us = MILLISECOND };
+    p->call_at = USEC_NEVER;
     p->rng = test_rng(&p->seed_state);
     p->wire = malloc(PAIR_WIRE_MAX * sizeof *p->wire);
     if (!p->wire)
@@ -155,6 +156,8 @@ void pair_read(struct sctp_pair *p, int side)
 
     for (uint16_t id = 0; id < PAIR_STREAMS; id++)
         while (sctp_recv(me->sctp, id, &piece)) {
+            me->longest_pause = usec_max(me->longest_pause, p->now - me->read_at);
+            me->read_at = p->now;
             tally(&me->received[id], piece.data, piece.ppid, piece.ends);
             sctp_consume(me->sctp, p->now, id, piece.data.len);
         }
@@ -217,12 +220,17 @@ static usec next_at(const struct sctp_pair *p)
 {
     usec at = usec_min(sctp_next_timeout(p->side[0].sctp), sctp_next_timeout(p->side[1].sctp));
 
+    at = usec_min(at, p->call_at);
     return p->wire_count ? usec_min(at, p->wire[0].at) : at;
 }
 
 static void step(struct sctp_pair *p)
 {
     p->now = usec_max(p->now, next_at(p));
+    if (p->now >= p->call_at) {
+        p->call_at = USEC_NEVER;
+        p->call(p, p->call_ctx);
+    }
     while (p->wire_count && p->wire[0].at <= p->now) {
         struct pair_packet packet = wire_take(p);
 
@@ -235,6 +243,12 @@ static void step(struct sctp_pair *p)
         sctp_tick(p->side[i].sctp, p->now);
         drain_side(p, i);
     }
+}
+
+void pair_lose_wire(struct sctp_pair *p)
+{
+    while (p->wire_count)
+        free(p->wire[--p->wire_count].bytes);
 }
 
 bool pair_run(struct sctp_pair *p, usec until)

@@ -37,6 +37,7 @@ struct pair_side {
     bool is_closed;
     struct sctp_event closed;
     uint64_t packets_out;
+    usec read_at, longest_pause; /* when something was last read; longest time without, so far */
 };
 
 struct sctp_pair {
@@ -55,6 +56,11 @@ struct sctp_pair {
     /* Sees each packet before the wire does; false takes it away. */
     bool (*tap)(void *ctx, int from, struct bytes packet);
     void *tap_ctx;
+
+    /* Called once at this time, whatever runs the pair; it may set both anew. */
+    usec call_at;
+    void (*call)(struct sctp_pair *p, void *ctx);
+    void *call_ctx;
 };
 
 /* Zero fields of cfg mean defaults; its pool is replaced. False without memory. */
@@ -70,6 +76,9 @@ bool pair_run_until_closed(struct sctp_pair *p, usec until);
 
 /* Makes both and lets side 0 connect, over a link of this delay. True if both are up in 10 s. */
 bool pair_connect(struct sctp_pair *p, uint64_t seed, const struct sctp_config *cfg, usec delay_us);
+
+/* Whatever is under way is lost. */
+void pair_lose_wire(struct sctp_pair *p);
 
 /* Moves packets and events at this moment, without letting time pass. */
 void pair_drain(struct sctp_pair *p);

@@ -187,7 +187,7 @@ TEST(a_path_changes)
     fill(&p, 0, 60000);
     pair_run(&p, p.now + 15 * MILLISECOND);
     for (int i = 0; i < 2; i++)
-        sctp_path_changed(p.side[i].sctp, p.now, 80 * MILLISECOND, 600);
+        sctp_path_changed(p.side[i].sctp, p.now, 80 * MILLISECOND, 600, false);
     p.link.delay_us = 40 * MILLISECOND;
     p.largest_packet = 0;
     sctp_get_info(p.side[0].sctp, &info);
@@ -209,7 +209,7 @@ TEST(a_narrower_path_still_passes_what_was_cut_before)
     p.is_cut = true;
     pair_drain(&p);
     p.is_cut = false;
-    sctp_path_changed(p.side[0].sctp, p.now, 0, 500);
+    sctp_path_changed(p.side[0].sctp, p.now, 0, 500, true);
     pair_run(&p, p.now + 60 * SECOND);
     CHECK("all arrived", pair_is_delivered(&p, 0));
     pair_deinit(&p);
@@ -371,7 +371,7 @@ TEST(overtaking_on_a_new_path_is_not_loss)
     pair_drain(&p);
     p.link.delay_us = 5 * MILLISECOND;
     for (int i = 0; i < 2; i++)
-        sctp_path_changed(p.side[i].sctp, p.now, 10 * MILLISECOND, 1160);
+        sctp_path_changed(p.side[i].sctp, p.now, 10 * MILLISECOND, 1160, false);
     CHECK("more is sent", pair_send(&p, 0, 1, 53, bytes_of("x", 1)) == ERR_OK);
     pair_run(&p, p.now + 10 * SECOND);
     CHECK("all arrived", pair_is_delivered(&p, 0));
