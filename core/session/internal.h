@@ -66,6 +66,7 @@ struct relayer {
     struct addr base, server;
     struct addr relayed, mapped; /* LIVE */
     struct addr other;           /* REDIRECTED */
+    usec checked_at;             /* when it was last asked whether it still is there */
 };
 
 #define SESSION_UFRAGS_SEEN 8
@@ -180,6 +181,7 @@ bool session_is_asking_relays(const struct session *s);
 void session_add_relayed(struct session *s, usec now, struct agent *a);
 void session_permit(struct session *s, usec now, const struct addr *peer);
 void session_bind_path(struct session *s, usec now);
+void session_check_relays(struct session *s, usec now);
 void session_remove_relays(struct session *s, usec now, const struct addr *base);
 bool session_relay_input(struct session *s, usec now, const struct addr *local,
                          const struct addr *from, struct bytes dgram);

@@ -84,6 +84,7 @@ void session_suspect_tick(struct session *s, usec now)
     s->unanswered_at = USEC_NEVER; /* what is sent next starts it again */
     s->is_suspect = true;
     ice_suspect(s->agent.ice, now);
+    session_check_relays(s, now);
 }
 
 void session_check_paths(struct session *s, usec now)
@@ -126,6 +127,7 @@ static void on_dark(struct session *s, usec now)
     if (s->state != SESSION_OPEN)
         return;
     s->is_dark = true;
+    session_check_relays(s, now);
     session_schedule_restart(s, now);
 }
 

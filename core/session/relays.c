@@ -3,6 +3,8 @@
  * server does or says costs only its own candidate. */
 #include "core/session/internal.h"
 
+#define CHECK_GAP_US SECOND /* between two questions to a server whether it still knows us */
+
 static struct relayer *find_relayed(struct session *s, const struct addr *relayed)
 {
     for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++)
@@ -40,6 +42,7 @@ static int make_turn(struct session *s, struct relayer *r, const struct session_
     };
 
     *r = (struct relayer){
+        .checked_at = INT64_MIN / 2,
         .is_told = true,
         .stream = relay->stream,
         .preference = relay->preference,
@@ -271,6 +274,19 @@ void session_relays_tick(struct session *s, usec now)
             continue;
         turn_tick(r->turn, now);
         pump_relay(s, now, r);
+    }
+}
+
+/* Nothing comes back: a server that was restarted has forgotten us, and says so only if asked. */
+void session_check_relays(struct session *s, usec now)
+{
+    for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++) {
+        struct relayer *r = &s->relays[i];
+
+        if (!r->turn || r->state != SESSION_RELAY_LIVE || now < r->checked_at + CHECK_GAP_US)
+            continue;
+        r->checked_at = now;
+        turn_check(r->turn, now);
     }
 }
 

@@ -149,6 +149,12 @@ void turn_stop(struct turn *t, usec now)
     t->ask.is_due = true;
 }
 
+void turn_check(struct turn *t, usec now)
+{
+    if (t->state == TURN_LIVE && !turn_ask_is_live(&t->ask))
+        t->refresh_at = now;
+}
+
 static void tick_asking(struct turn *t, usec now)
 {
     if (turn_ask_tick(&t->ask, now))

@@ -59,6 +59,10 @@ void turn_start(struct turn *t, usec now);
 /* Gives the allocation back: one Refresh with lifetime 0 comes out; nothing waits for an answer. */
 void turn_stop(struct turn *t, usec now);
 
+/* Nothing comes back through the relay: asks at once whether the allocation is still there. If the
+ * server has forgotten it, TURN_EVENT_FAILED follows. Harmless when repeated, or not LIVE. */
+void turn_check(struct turn *t, usec now);
+
 /* Offers a datagram of the server's, borrowed until return; from anyone else it is FOREIGN, as is
  * what is neither STUN nor ChannelData, and what is about STUN's Binding. */
 enum verdict turn_input(struct turn *t, usec now, const struct addr *from, struct bytes dgram);

@@ -223,9 +223,12 @@ static void on_event(struct session_pair *p, int end, const struct session_event
     } else if (ev->type == SESSION_EVENT_PATH) {
         seen->paths++;
         seen->path = ev->path;
+        seen->path_at = p->now;
     } else if (ev->type == SESSION_EVENT_RELAY) {
         seen->relay_states[ev->relay_state]++;
         seen->redirected = ev->server;
+        if (p->on_relay)
+            p->on_relay(p, end, ev);
     } else if (ev->type == SESSION_EVENT_READABLE) {
         take(p, end, ev->channel);
     } else if (ev->type == SESSION_EVENT_CLOSED) {

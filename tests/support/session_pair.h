@@ -34,6 +34,7 @@ struct session_note {
 struct session_seen {
     bool is_open, is_closed;
     usec open_at, closed_at;
+    usec path_at;  /* the last PATH event */
     usec first_at; /* the first byte of any channel; 0: none */
     enum session_end end;
     unsigned reason;
@@ -73,6 +74,7 @@ struct session_pair {
     struct session_note *notes;
     size_t note_count;
 
+    void (*on_relay)(struct session_pair *p, int end, const struct session_event *ev);
     bool is_direct_cut;  /* only what goes by the relay arrives */
     struct relay *relay; /* borrowed; NULL: there is none. As far from each end as the other is */
     struct out out;
