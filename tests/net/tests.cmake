@@ -7,6 +7,22 @@ add_executable(net-lab ${NET}/main.c ${NET}/control.c ${NET}/lab.c ${NET}/wiring
     ${BASE_SOURCES})
 add_executable(net-probe ${NET}/probe.c ${NET}/responder.c ${BASE_SOURCES})
 
+# The ends, on the public face of the library alone.
+if(TARGET hawser)
+    foreach(end app device)
+        add_executable(net-${end} ${NET}/${end}.c ${NET}/ends.c)
+        target_link_libraries(net-${end} PRIVATE hawser Threads::Threads)
+    endforeach()
+    target_sources(net-app PRIVATE ${NET}/transfer.c)
+endif()
+
+# libnice beside us, where it is installed.
+pkg_check_modules(NICE IMPORTED_TARGET nice)
+if(NICE_FOUND)
+    add_executable(net-nice ${NET}/nice.c ${BASE_SOURCES})
+    target_link_libraries(net-nice PRIVATE PkgConfig::NICE)
+endif()
+
 # One at a time: each measures times, and they would share two processors.
 function(add_net_test name)
     add_test(NAME net/${name} COMMAND ${ARGN})
