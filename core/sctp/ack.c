@@ -23,8 +23,11 @@ static void ack_one(struct pass *p, uint32_t tsn, struct tx_chunk *c)
         tx_leave_flight(s, c);
     } else {
         s->tx.lost_count--;
+        s->tx.rate.lost -= tx_chunk_bytes(c); /* it was not */
     }
     c->state = TX_ACKED;
+    if (!tx_is_of_old_path(s, c))
+        rate_note_acked(s, p->now, c);
     loss_note_acked(s, p->now, c);
     p->has_once |= !c->is_retransmitted;
     p->bytes += tx_chunk_bytes(c);
@@ -110,6 +113,20 @@ static void learn_window(struct sctp *s, uint32_t a_rwnd)
         loss_mark(s, s->tx.base_tsn, tx_chunk_at(s, s->tx.base_tsn));
 }
 
+static void tell_congestion_control(struct pass *p)
+{
+    struct sctp *s = p->s;
+    struct cc_sample sample = {
+        .acked = p->by_path,
+        .flight = s->tx.flight_bytes - s->tx.old_flight_bytes,
+        .is_recovering = s->tx.is_recovering,
+        .is_limited = s->tx.is_cwnd_limited,
+    };
+
+    rate_take(s, p->now, &sample);
+    s->cc.ops->on_ack(&s->cc, p->now, &sample);
+}
+
 static void after_ack(struct pass *p, bool has_advanced)
 {
     struct sctp *s = p->s;
@@ -121,8 +138,8 @@ static void after_ack(struct pass *p, bool has_advanced)
         heartbeat_postpone(s, p->now);
         loss_detect(s, p->now);
     }
-    if (p->by_path && !s->tx.is_recovering)
-        s->cc.ops->on_ack(&s->cc, p->now, p->by_path, s->tx.is_cwnd_limited);
+    if (p->by_path)
+        tell_congestion_control(p);
     if (s->tx.base_tsn == s->tx.next_tsn)
         s->t3_at = USEC_NEVER; /* §6.3.2 R2 */
     else if (has_advanced)

@@ -49,7 +49,7 @@ static void stop_timers(struct sctp *s)
 {
     s->t1_at = s->t2_at = s->t3_at = s->t5_at = s->sack_at = USEC_NEVER;
     s->heartbeat_at = s->heartbeat_lost_at = s->reconfig_at = s->pool_retry_at = USEC_NEVER;
-    s->probe_at = s->hold_at = USEC_NEVER;
+    s->probe_at = s->pace_at = s->hold_at = USEC_NEVER;
 }
 
 int sctp_new(struct sctp **out, const struct sctp_config *cfg, const struct rng *rng)
@@ -73,11 +73,11 @@ int sctp_new(struct sctp **out, const struct sctp_config *cfg, const struct rng 
     chain_init(&s->replies, s->cfg.pool);
     rto_init(&s->rto, s->cfg.rto_initial_us, s->cfg.rto_min_us, s->cfg.rto_max_us);
     s->cc = (struct cc){
-        .ops = &cc_newreno,
+        .ops = &cc_bbr,
         .packet_bytes = s->cfg.packet_bytes_max,
         .cwnd_bytes_max = s->cfg.tx_bytes_max + s->cfg.tx_bytes_max / 8,
     };
-    s->cc.ops->start(&s->cc);
+    s->cc.ops->start(&s->cc, 0);
     tx_init(s);
     rx_init(s);
     stop_timers(s);
@@ -215,7 +215,9 @@ void sctp_path_changed(struct sctp *s, usec now, usec rtt_us, size_t packet_byte
         s->cc.packet_bytes = packet_bytes_max;
     if (s->cc.packet_bytes < packet_bytes_before)
         chain_drop(&s->replies, s->replies.len); /* may be too long now; the peer asks again */
-    s->cc.ops->start(&s->cc);
+    s->cc.rtt_us = rtt_us;
+    s->cc.ops->start(&s->cc, now);
+    rate_change_path(s, now);
     rto_init(&s->rto, s->cfg.rto_initial_us, s->cfg.rto_min_us, s->cfg.rto_max_us);
     if (rtt_us > 0)
         rto_add_sample(&s->rto, rtt_us);

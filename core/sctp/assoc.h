@@ -23,7 +23,7 @@ enum {
     TSN_WINDOW_MAX = 65535, /* what a gap block's 16-bit offset reaches */
     TX_CHUNKS_MIN = 64,     /* records of chunks in flight; the ring grows in powers of two */
     TX_CHUNKS_MAX = 16384,
-    TX_CHUNKS_IDLE = 256,   /* an idle association keeps no longer ring */
+    TX_CHUNKS_IDLE = 64,    /* an idle association keeps no longer ring */
     RETRIED_MAX = 256,      /* retransmissions watched for being lost again */
     REPLY_BYTES_MAX = 4096, /* control chunks waiting to leave */
     RESET_STREAMS_MAX = 64, /* in one RE-CONFIG request */
@@ -116,6 +116,24 @@ struct tx_chunk {
     bool is_retransmitted;
     uint64_t packet; /* tx.packet of the last time it was sent */
     usec sent_at;
+
+    uint64_t delivered; /* rate.c: tx.rate as it was then */
+    usec delivered_at, first_sent_at;
+    bool is_app_limited;
+};
+
+struct rate {
+    uint64_t delivered;         /* bytes acknowledged since the start */
+    usec delivered_at;          /* when the last of them were */
+    usec first_sent_at;         /* of the chunk of which the last sample was made */
+    uint64_t app_limited_until; /* delivered: so long the application bounds the rate; 0: not */
+    uint64_t round_end;         /* delivered: what is sent from there on ends the round */
+    uint64_t lost, lost_told;   /* bytes */
+
+    /* Of the chunks that the SACK being read acknowledges, the one sent last. */
+    bool has_newest, is_newest_app_limited;
+    usec newest_sent_at, newest_delivered_at, newest_first_sent_at, newest_rtt_us;
+    uint64_t newest_delivered;
 };
 
 struct tx {
@@ -151,6 +169,9 @@ struct tx {
     size_t old_flight_bytes; /* of flight_bytes, what went by that: no matter of this path's cwnd */
     usec hold_loss_until;    /* nothing is taken for lost before this: it may come by that path */
     usec last_sent_at;
+    struct rate rate;
+    int64_t tokens;    /* bytes that may leave now: pace.c */
+    usec paced_at;     /* tokens were counted up to here */
     uint32_t *retried; /* ring of RETRIED_MAX TSNs in the order they were sent again */
     uint32_t retried_first, retried_count;
     struct stream *ready[SCTP_CLASSES]; /* the scheduler's circles: the last served, or NULL */
@@ -229,7 +250,7 @@ struct sctp {
     char abort_text[ABORT_TEXT_MAX];
     uint64_t heartbeat_nonce; /* 0: none is out */
 
-    usec t1_at, t2_at, t3_at, t5_at, probe_at, sack_at, heartbeat_at, heartbeat_lost_at,
+    usec t1_at, t2_at, t3_at, t5_at, probe_at, pace_at, sack_at, heartbeat_at, heartbeat_lost_at,
         reconfig_at;
     usec pool_retry_at, hold_at;
 
@@ -345,6 +366,7 @@ bool tx_is_of_old_path(const struct sctp *s, const struct tx_chunk *c);
 void tx_enter_flight(struct sctp *s, const struct tx_chunk *c);
 void tx_leave_flight(struct sctp *s, const struct tx_chunk *c);
 bool tx_has_work(const struct sctp *s);
+bool tx_is_paced(const struct sctp *s);
 size_t tx_packet_bytes(struct sctp *s);
 void tx_fill(struct sctp *s, usec now, struct wr *w);
 
@@ -352,6 +374,19 @@ void tx_fill(struct sctp *s, usec now, struct wr *w);
 void queue_release(struct sctp *s, struct stream *st, const struct tx_chunk *c);
 void queue_wake_waiters(struct sctp *s);
 void queue_pool_tick(struct sctp *s, usec now);
+
+/* rate.c */
+void rate_note_sent(struct sctp *s, usec now, struct tx_chunk *c); /* before it is in flight */
+void rate_note_acked(struct sctp *s, usec now, const struct tx_chunk *c);
+void rate_note_app_limited(struct sctp *s);
+void rate_change_path(struct sctp *s, usec now);
+void rate_take(struct sctp *s, usec now, struct cc_sample *sample);
+
+/* pace.c */
+void pace_refill(struct sctp *s, usec now);
+bool pace_allows(const struct sctp *s);
+void pace_take(struct sctp *s, size_t bytes);
+void pace_arm(struct sctp *s, usec now);
 
 /* sched.c */
 void sched_add(struct sctp *s, struct stream *st);

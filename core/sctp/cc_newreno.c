@@ -7,8 +7,9 @@ static size_t at_least(size_t value, size_t least)
     return value < least ? least : value;
 }
 
-static void newreno_start(struct cc *cc)
+static void newreno_start(struct cc *cc, usec now)
 {
+    (void)now;
     cc->cwnd_bytes = INITIAL_PACKETS * cc->packet_bytes; /* RFC 6928; deviations.md, S1 */
     cc->ssthresh_bytes = cc->cwnd_bytes_max;
     cc->partial_bytes = 0;
@@ -16,10 +17,12 @@ static void newreno_start(struct cc *cc)
 
 /* Slow start grows by all that was acknowledged, not by one packet per SACK: a SACK may answer a
  * whole run of packets (deviations.md, S3). */
-static void newreno_on_ack(struct cc *cc, usec now, size_t acked, bool limited)
+static void newreno_on_ack(struct cc *cc, usec now, const struct cc_sample *sample)
 {
+    size_t acked = sample->acked;
+
     (void)now;
-    if (!limited)
+    if (!sample->is_limited || sample->is_recovering)
         return;
     if (cc->cwnd_bytes <= cc->ssthresh_bytes) {
         cc->cwnd_bytes += acked;

@@ -165,7 +165,10 @@ bool sctp_poll_output(struct sctp *s, usec now, struct out *out)
 {
     size_t before = out->count;
 
+    pace_refill(s, now);
     while (send_packet(s, now, out))
         ;
+    if (tx_is_paced(s))
+        pace_arm(s, now);
     return out->count > before;
 }

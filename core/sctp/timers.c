@@ -60,6 +60,8 @@ void sctp_tick(struct sctp *s, usec now)
     if (now >= s->t5_at)
         on_guard_due(s, now);
     loss_tick(s, now);
+    if (now >= s->pace_at)
+        s->pace_at = USEC_NEVER; /* sctp_poll_output() counts what may leave */
     if (now >= s->sack_at) {
         s->sack_at = USEC_NEVER;
         s->rx.is_sack_due = true;
@@ -74,7 +76,7 @@ usec sctp_next_timeout(const struct sctp *s)
     const usec all[] = { s->t1_at,       s->t2_at,         s->t3_at,
                          s->t5_at,       s->sack_at,       s->heartbeat_at,
                          s->reconfig_at, s->pool_retry_at, s->heartbeat_lost_at,
-                         s->probe_at,    s->hold_at };
+                         s->probe_at,    s->hold_at,       s->pace_at };
     usec least = USEC_NEVER;
 
     for (size_t i = 0; i < COUNT(all); i++)

@@ -145,6 +145,8 @@ static void write_chunk(struct sctp *s, usec now, struct wr *w, uint32_t tsn, st
     data_header_encode(w, &d);
     copy_out(w, c->block, c->at, c->len);
     wr_zero(w, padded(c->len) - c->len);
+    rate_note_sent(s, now, c);
+    pace_take(s, tx_chunk_bytes(c));
     c->state = TX_IN_FLIGHT;
     c->sent_at = now;
     c->packet = s->tx.packet + 1; /* tx_fill() counts it when it is full */
@@ -161,9 +163,10 @@ static bool is_window_full_with(const struct sctp *s, size_t more)
     return s->tx.flight_bytes - s->tx.old_flight_bytes + more >= s->cc.cwnd_bytes;
 }
 
+/* Or pacing says not yet. */
 static bool is_window_full(const struct sctp *s)
 {
-    return is_window_full_with(s, 0);
+    return is_window_full_with(s, 0) || !pace_allows(s);
 }
 
 /* The oldest lost chunk; there must be one. */
@@ -293,6 +296,7 @@ static void send_new(struct sctp *s, usec now, struct wr *w)
         send_chunk(s, now, w, st, len);
     }
     s->tx.is_cwnd_limited = false;
+    rate_note_app_limited(s);
 }
 
 /* Whether tx_fill() would write something, give or take the size of the next chunk. */
@@ -303,6 +307,14 @@ bool tx_has_work(const struct sctp *s)
     if (s->tx.lost_count)
         return !is_window_full(s) || s->tx.may_resend_at_once;
     return !sched_is_empty(s) && !is_window_full(s) && does_peer_have_room(s, 1);
+}
+
+/* Whether only pacing keeps it from writing. */
+bool tx_is_paced(const struct sctp *s)
+{
+    bool has_data = s->tx.lost_count || (!sched_is_empty(s) && does_peer_have_room(s, 1));
+
+    return assoc_may_send_data(s) && has_data && !is_window_full_with(s, 0) && !pace_allows(s);
 }
 
 /* RFC 9260 §7.2.1: a window unused for long says little about the path; once per RTO. */

@@ -271,21 +271,26 @@ TEST(rto_follows_the_rfc)
     CHECK("a clock that stepped does no harm", r.srtt_us > 0 && r.rttvar_us >= 0);
 }
 
+static void ack(struct cc *cc, size_t acked, bool limited)
+{
+    cc->ops->on_ack(cc, 0, &(struct cc_sample){ .acked = acked, .is_limited = limited });
+}
+
 TEST(newreno_grows_and_shrinks)
 {
     struct cc cc = { .ops = &cc_newreno, .packet_bytes = 1000, .cwnd_bytes_max = 100000 };
 
-    cc.ops->start(&cc);
+    cc.ops->start(&cc, 0);
     CHECK("ten packets", cc.cwnd_bytes == 10000);
-    cc.ops->on_ack(&cc, 0, 5000, true);
+    ack(&cc, 5000, true);
     CHECK("slow start: by what was acknowledged", cc.cwnd_bytes == 15000);
-    cc.ops->on_ack(&cc, 0, 5000, false);
+    ack(&cc, 5000, false);
     CHECK("not while the application is the limit", cc.cwnd_bytes == 15000);
     cc.ops->on_loss(&cc, 0, 15000);
     CHECK("half", cc.cwnd_bytes == 7500 && cc.ssthresh_bytes == 7500);
-    cc.ops->on_ack(&cc, 0, 1000, true);
+    ack(&cc, 1000, true);
     for (int i = 0; i < 9; i++)
-        cc.ops->on_ack(&cc, 0, 1000, true);
+        ack(&cc, 1000, true);
     CHECK("avoidance: a packet per window", cc.cwnd_bytes == 9500);
     cc.ops->on_timeout(&cc, 0);
     CHECK("one packet", cc.cwnd_bytes == 1000 && cc.ssthresh_bytes == 4750);
@@ -298,7 +303,7 @@ TEST(newreno_grows_and_shrinks)
         cc.ops->on_idle(&cc, 0);
     CHECK("down to the beginning", cc.cwnd_bytes == 10000);
     cc.ssthresh_bytes = 1000000;
-    cc.ops->on_ack(&cc, 0, 1000000, true);
+    ack(&cc, 1000000, true);
     CHECK("never above the limit", cc.cwnd_bytes == 100000);
 }
 
