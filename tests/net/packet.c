@@ -170,14 +170,24 @@ static void rewrite_port(struct packet *p, size_t at, uint16_t port)
     rewrite(p, p->transport + at, value, sizeof value);
 }
 
+/* Of an echo only the asker's end has an identifier to be rewritten. */
+static void set_end(struct packet *p, struct addr *end, const struct addr *value)
+{
+    bool has_identifier = p->kind == PACKET_ECHO && end->port;
+
+    *end = *value;
+    if (has_identifier)
+        rewrite_port(p, ICMP_IDENTIFIER, value->port);
+    else if (p->kind == PACKET_ECHO)
+        end->port = 0;
+}
+
 void packet_set_from(struct packet *p, const struct addr *from)
 {
     rewrite(p, IP4_FROM, from->ip, 4);
     if (p->kind == PACKET_UDP || p->kind == PACKET_TCP)
         rewrite_port(p, 0, from->port);
-    if (p->kind == PACKET_ECHO && p->from.port)
-        rewrite_port(p, ICMP_IDENTIFIER, from->port);
-    p->from = *from;
+    set_end(p, &p->from, from);
 }
 
 void packet_set_to(struct packet *p, const struct addr *to)
@@ -185,9 +195,7 @@ void packet_set_to(struct packet *p, const struct addr *to)
     rewrite(p, IP4_TO, to->ip, 4);
     if (p->kind == PACKET_UDP || p->kind == PACKET_TCP)
         rewrite_port(p, 2, to->port);
-    if (p->kind == PACKET_ECHO && p->to.port)
-        rewrite_port(p, ICMP_IDENTIFIER, to->port);
-    p->to = *to;
+    set_end(p, &p->to, to);
 }
 
 static void sum_icmp(uint8_t *icmp, size_t len)

@@ -23,6 +23,13 @@ if(NICE_FOUND)
     target_link_libraries(net-nice PRIVATE PkgConfig::NICE)
 endif()
 
+# What of it needs no network.
+foreach(part packet topology)
+    add_executable(net-test-${part} ${NET}/test_${part}.c ${NET}/${part}.c)
+    target_link_libraries(net-test-${part} PRIVATE test-support)
+    add_test(NAME net/${part} COMMAND net-test-${part})
+endforeach()
+
 # One at a time: each measures times, and they would share two processors.
 function(add_net_test name)
     add_test(NAME net/${name} COMMAND ${ARGN})
