@@ -1,4 +1,4 @@
-/* Packets must come out of a NAT as the hosts' kernels want them: readable, with right checksums. */
+/* Packets must leave a NAT as the hosts' kernels want them: readable, with right checksums. */
 #include "tests/check.h"
 #include "tests/net/packet.h"
 #include "tests/support/hex.h"
