@@ -173,6 +173,11 @@ bool stream_can_send(const struct stream *s)
     return s->state == STREAM_OPEN && !s->queued;
 }
 
+size_t stream_queued(const struct stream *s)
+{
+    return s->queued - s->writing + uv_stream_get_write_queue_size((const uv_stream_t *)&s->tcp);
+}
+
 int stream_send(struct stream *s, struct bytes data)
 {
     if (s->state != STREAM_OPEN)

@@ -51,4 +51,7 @@ int stream_send(struct stream *s, struct bytes data);
 /* Nothing is queued: bulk goes out only then, so that it waits where it can still be reordered. */
 bool stream_can_send(const struct stream *s);
 
+/* How many bytes the kernel has not taken. */
+size_t stream_queued(const struct stream *s);
+
 #endif

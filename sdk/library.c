@@ -7,6 +7,7 @@
 #include "sdk/internal.h"
 #include "sdk/link.h"
 #include "sdk/log.h"
+#include "sdk/network.h"
 #include "sdk/pairing.h"
 #include "sdk/wait.h"
 
@@ -102,6 +103,8 @@ void call_leave_link(struct link *l)
 
 static void free_parts(void)
 {
+    if (lib.loop)
+        network_stop();
     handles_deinit(&lib.sessions);
     handles_deinit(&lib.devices);
     dispatcher_free(lib.dispatcher);
@@ -130,6 +133,8 @@ static int start_parts(void)
         err = dtls_identity_new(&lib.dtls, &lib.rng, io_wall_s());
     if (!err)
         err = io_loop_new(&lib.loop);
+    if (!err)
+        err = network_start();
     if (!err)
         err = dispatcher_new(&lib.dispatcher);
     return err;

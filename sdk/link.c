@@ -41,6 +41,43 @@ static struct job *new_state_job(void)
     return &s->job;
 }
 
+/* A session whose handle is gone meanwhile is no news to anybody. */
+static void run_path(struct job *job)
+{
+    const struct state_job *s = (struct state_job *)job;
+    struct link *l;
+
+    pthread_mutex_lock(&lib.lock);
+    l = handles_find(&lib.sessions, s->handle);
+    if (l)
+        l->is_path_job_due = false;
+    pthread_mutex_unlock(&lib.lock);
+    if (l)
+        run_state(job);
+    else
+        free(job);
+}
+
+void link_tell_path(struct link *l)
+{
+    struct job *job = NULL;
+    struct state_job *s;
+
+    pthread_mutex_lock(&lib.lock);
+    if (l->handle >= 0 && !l->is_path_job_due && lib.state_cb)
+        job =
+            new_state_job(); /* without memory nobody is told: the session's figures still say it */
+    if (job) {
+        s = (struct state_job *)job;
+        s->job.run = run_path;
+        s->handle = l->handle;
+        s->code = HAWSER_ERR_OK;
+        l->is_path_job_due = true;
+        dispatcher_post(lib.dispatcher, job);
+    }
+    pthread_mutex_unlock(&lib.lock);
+}
+
 static void wake(void *ctx)
 {
     struct link *l = ctx;
@@ -103,7 +140,7 @@ int link_new(struct link **out, enum link_side side, const struct recipient *pee
     *l = (struct link){
         .side = side, .peer = *peer, .handle = -1, .is_wanted = true, .channels = GRANT_CHANNELS_ALL
     };
-    l->give_up_at = l->resend_at = l->flush_until = USEC_NEVER;
+    l->give_up_at = l->resend_at = l->flush_until = l->restart.again_at = USEC_NEVER;
     l->task = (struct io_task){ .fn = link_task, .ctx = l };
     name_link(l, sid);
     l->state_job = new_state_job();
@@ -232,13 +269,8 @@ void link_end(struct link *l, int code)
     log_line(HAWSER_LOG_INFO, l->trace, "ended: %d, %s", code, hawser_strerror(code));
     l->phase = LINK_ENDED;
     l->rx_ready = unread;
-    for (size_t i = 0; i < COUNT(l->lookups); i++) {
-        resolve_cancel(l->lookups[i].resolve);
-        l->lookups[i].resolve = NULL;
-    }
-    for (size_t i = 0; i < l->socket_count; i++)
-        udp_close(l->sockets[i]);
-    l->socket_count = 0;
+    outside_free(l->outside);
+    l->outside = NULL;
     l->identity = NULL;
     rings_end(&l->rings, code, unread, false);
     tell_application(l, rings_end_code(&l->rings));

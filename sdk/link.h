@@ -12,14 +12,11 @@
 
 #include "core/session/session.h"
 #include "hawser/device.h"
-#include "io/interfaces.h"
-#include "io/resolve.h"
-#include "io/udp.h"
 #include "sdk/dispatcher.h"
 #include "sdk/identity.h"
+#include "sdk/outside.h"
 #include "sdk/ring.h"
 
-#define LINK_SOCKETS_MAX   INTERFACES_MAX
 #define LINK_DESCRIBED_MAX 10 /* candidates in an offer or answer, beside the grants … */
 #define LINK_TRICKLE_MAX \
     (ICE_CANDIDATES_MAX - LINK_DESCRIBED_MAX) /* … the rest in the next message */
@@ -31,18 +28,21 @@ enum link_side { LINK_APP, LINK_DEVICE };
 struct connect;
 struct link;
 
-/* One name of a STUN server that is being looked up. */
-struct lookup {
-    struct link *link;
-    struct resolve *resolve;
-};
-
-/* The candidates to be told to the peer next. */
+/* The candidates to be told to the peer next, of the description it was told last. */
 struct trickle {
+    char ufrag[ICE_UFRAG_MAX + 1];
     size_t count;
     bool has_ended; /* and there are no more */
     bool is_told;   /* that there are no more */
     struct ice_candidate candidates[LINK_TRICKLE_MAX];
+};
+
+/* A session that looks for paths anew, and what the two sides have told each other of it. */
+struct restart {
+    usec again_at;      /* our description goes out again, unless … ; USEC_NEVER: no need */
+    unsigned sends;     /* of it */
+    uint32_t heard_seq; /* of the peer's last description that was taken */
+    char heard[ICE_UFRAG_MAX + 1];
 };
 
 struct link {
@@ -61,6 +61,8 @@ struct link {
     unsigned users;
     bool is_wanted, is_over;
     bool close_asked;
+    bool is_network_changed;
+    bool is_path_job_due; /* the application is about to be told of a path */
     unsigned close_reason;
     struct device *device;   /* LINK_DEVICE: whose, until it is closed */
     struct link *next_ready; /* in the device's queue */
@@ -71,16 +73,14 @@ struct link {
     enum link_phase phase;
     struct pool *pool;
     struct session *session;
-    struct udp *sockets[LINK_SOCKETS_MAX];
-    size_t socket_count;
-    struct lookup lookups[ICE_STUN_SERVERS_MAX];
-    size_t lookup_count; /* under way */
+    struct outside *outside;
     struct io_timer timer;
     struct io_task task;
     /* Bit i: channel i of the session has bytes for us; they have no room; it takes none now. */
     uint8_t rx_ready, rx_held, tx_full;
     bool is_described; /* the peer has our description: what comes later is trickled */
     struct trickle trickle;
+    struct restart restart;
     uint32_t seq;
     usec give_up_at, resend_at, flush_until;
     usec called_at, connect_us;
@@ -132,6 +132,9 @@ json_t *link_describe(struct link *l);
 
 /* Reads "session" of an offer or answer and connects. A negative enum err. */
 int link_set_remote(struct link *l, const json_t *body);
+
+/* The application is told that data goes another way, once for all changes until it hears of them. */
+void link_tell_path(struct link *l);
 
 /* The peer's trickled candidates. */
 void link_add_candidates(struct link *l, const json_t *body);

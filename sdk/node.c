@@ -1,4 +1,4 @@
-/* node.c: the loop's side of a link: sockets, the session's turns, bytes to and from the rings. */
+/* node.c: the loop's side of a link: the session's turns, bytes to and from the rings. */
 #include <string.h>
 
 #include "sdk/connect.h"
@@ -10,92 +10,7 @@
 
 static uint8_t piece[CHANNEL_MESSAGE_MAX]; /* the loop's: what goes from a ring to the session */
 
-/* ---- Sockets --------------------------------------------------------------------------------- */
-
-static void on_datagram(void *ctx, struct udp *u, const struct addr *local, const struct addr *from,
-                        uint8_t *data, size_t len)
-{
-    struct link *l = ctx;
-
-    (void)u;
-    (void)session_input(l->session, io_now(), local, from, bytes_of(data, len));
-}
-
-static void on_drained(void *ctx, struct udp *u)
-{
-    (void)u;
-    link_turn(ctx);
-}
-
-/* An address that cannot be used (gone since, not ours) is left out. */
-static void open_socket(struct link *l, const struct addr *bind, uint16_t preference)
-{
-    const struct udp_handler handler = { .datagram = on_datagram, .drained = on_drained, .ctx = l };
-    char text[ADDR_TEXT_MAX];
-    struct udp *u;
-    int err = udp_open(&u, lib.loop, bind, &handler);
-
-    if (err) {
-        log_line(HAWSER_LOG_WARNING, l->trace, "no port on %s: %s", addr_format_ip(bind, text),
-                 err_string(err));
-        return;
-    }
-    err = session_add_socket(l->session, io_now(), udp_local(u), preference);
-    if (err) {
-        udp_close(u);
-        return;
-    }
-    l->sockets[l->socket_count++] = u;
-}
-
-static void open_sockets(struct link *l)
-{
-    struct interface_addr found[INTERFACES_MAX];
-    size_t count = 0;
-
-    for (size_t i = 0; i < lib.options.bind_count; i++)
-        open_socket(l, &lib.options.bind[i], (uint16_t)(65535 - i));
-    if (lib.options.bind_count == 0)
-        count = interfaces_list(found, 0);
-    for (size_t i = 0; i < count; i++)
-        open_socket(l, &found[i].addr, found[i].preference);
-}
-
-static void on_resolved(void *ctx, int err, const struct addr *addrs, size_t count, const char *why)
-{
-    struct lookup *lookup = ctx;
-    struct link *l = lookup->link;
-    uint8_t families = 0;
-
-    lookup->resolve = NULL;
-    if (err)
-        log_line(HAWSER_LOG_WARNING, l->trace, "a STUN server was not found: %s", why);
-    for (size_t i = 0; i < count; i++) {
-        if (families >> addrs[i].family & 1)
-            continue; /* one address of each family will do */
-        families |= (uint8_t)(1u << addrs[i].family);
-        (void)session_add_stun_server(l->session, io_now(), &addrs[i]);
-    }
-    if (--l->lookup_count == 0)
-        session_end_local(l->session, io_now());
-    link_turn(l);
-}
-
-static void look_up_servers(struct link *l)
-{
-    const struct options *o = &lib.options;
-
-    for (size_t i = 0; i < o->stun_count; i++) {
-        l->lookups[i].link = l;
-        if (resolve_start(&l->lookups[i].resolve, lib.loop, &o->stun[i], 3478, on_resolved,
-                          &l->lookups[i]))
-            l->lookups[i].resolve = NULL;
-        else
-            l->lookup_count++;
-    }
-    if (l->lookup_count == 0)
-        session_end_local(l->session, io_now());
-}
+/* ---- The outside ----------------------------------------------------------------------------- */
 
 static void on_timer(void *ctx)
 {
@@ -106,40 +21,43 @@ static void on_timer(void *ctx)
     link_turn(l);
 }
 
+static void on_moved(void *ctx)
+{
+    link_turn(ctx);
+}
+
 int link_start(struct link *l)
 {
+    const struct options *o = &lib.options;
+    const struct outside_config cfg = { .loop = lib.loop,
+                                        .session = l->session,
+                                        .trace = l->trace,
+                                        .bind = o->bind,
+                                        .bind_count = o->bind_count,
+                                        .stun = o->stun,
+                                        .stun_count = o->stun_count,
+                                        .turn = o->turn,
+                                        .turn_count = o->turn_count,
+                                        .turn_username = o->turn_username,
+                                        .turn_password = o->turn_password,
+                                        .turn_ca = o->turn_ca,
+                                        .moved = on_moved,
+                                        .ctx = l };
+
     if (io_timer_init(&l->timer, lib.loop, on_timer, l))
         return ERR_NOMEM;
-    open_sockets(l);
-    if (l->socket_count == 0)
-        return ERR_LIMIT;
-    look_up_servers(l);
-    return ERR_OK;
-}
-
-static bool can_send(const struct link *l)
-{
-    for (size_t i = 0; i < l->socket_count; i++)
-        if (!udp_can_send(l->sockets[i]))
-            return false;
-    return l->socket_count > 0;
-}
-
-static void send_run(struct link *l, const struct out *out)
-{
-    for (size_t i = 0; i < l->socket_count; i++)
-        if (addr_equal(udp_local(l->sockets[i]), &out->from))
-            udp_send(l->sockets[i], out);
+    return outside_new(&l->outside, &cfg);
 }
 
 /* ---- Events ---------------------------------------------------------------------------------- */
 
-static void on_path(const struct link *l, const struct ice_path *path)
+static void on_path(struct link *l, const struct ice_path *path)
 {
     char local[ADDR_TEXT_MAX], remote[ADDR_TEXT_MAX];
 
     log_line(HAWSER_LOG_INFO, l->trace, "path %s to %s, %lld us", addr_format(&path->local, local),
              addr_format(&path->remote, remote), (long long)path->rtt_us);
+    link_tell_path(l);
 }
 
 static void on_open(struct link *l)
@@ -165,6 +83,7 @@ static void on_closed(struct link *l, const struct session_event *ev)
 
 static void on_event(struct link *l, const struct session_event *ev)
 {
+    outside_on_event(l->outside, ev);
     switch (ev->type) {
     case SESSION_EVENT_CANDIDATE:
         signals_add_candidate(l, &ev->candidate);
@@ -176,8 +95,10 @@ static void on_event(struct link *l, const struct session_event *ev)
         on_open(l);
         break;
     case SESSION_EVENT_RESTART:
-    case SESSION_EVENT_RELAY:
+        signals_restart(l);
         break;
+    case SESSION_EVENT_RELAY:
+        break; /* the outside's */
     case SESSION_EVENT_PATH:
         on_path(l, &ev->path);
         break;
@@ -277,8 +198,9 @@ static void drain(struct link *l)
 
     out_init(&out, lib.run, OUT_BYTES_MAX);
     for (;;) {
-        if (can_send(l) && session_poll_output(l->session, io_now(), &out))
-            send_run(l, &out);
+        if (l->outside && outside_can_send(l->outside) &&
+            session_poll_output(l->session, io_now(), &out))
+            outside_send(l->outside, &out);
         else if (l->phase != LINK_ENDED && session_poll_event(l->session, &ev))
             on_event(l, &ev);
         else if (!pump(l))
@@ -305,13 +227,17 @@ static void begin_close(struct link *l, unsigned reason)
 
 static void take_orders(struct link *l)
 {
+    bool close, is_network_changed;
     unsigned reason;
-    bool close;
 
     pthread_mutex_lock(&lib.lock);
     close = l->close_asked;
     reason = l->close_reason;
+    is_network_changed = l->is_network_changed;
+    l->is_network_changed = false;
     pthread_mutex_unlock(&lib.lock);
+    if (is_network_changed && l->outside)
+        outside_on_network_change(l->outside);
     if (close && l->phase <= LINK_OPEN)
         begin_close(l, reason);
     else if (l->phase == LINK_IDLE && l->side == LINK_APP)
@@ -338,6 +264,8 @@ static void set_timer(struct link *l)
         at = usec_min(session_next_timeout(l->session), l->flush_until);
     if (l->phase == LINK_CONNECTING)
         at = usec_min(at, usec_min(l->give_up_at, l->resend_at));
+    if (l->phase == LINK_CONNECTING || l->phase == LINK_OPEN)
+        at = usec_min(at, l->restart.again_at);
     if (l->timer.loop)
         io_timer_set(&l->timer, at);
 }
@@ -349,8 +277,10 @@ void link_turn(struct link *l)
         drain(l);
     if (l->phase == LINK_CONNECTING && !l->is_described) /* what is known so far goes with it */
         send_description(l);
-    if (l->phase == LINK_CONNECTING || l->phase == LINK_OPEN)
+    if (l->phase == LINK_CONNECTING || l->phase == LINK_OPEN) {
+        signals_restart_again(l);
         signals_flush_candidates(l);
+    }
     if (l->phase == LINK_ENDED && l->session && !(l->rx_ready | l->rx_held)) {
         session_free(l->session);
         l->session = NULL;

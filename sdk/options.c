@@ -29,7 +29,8 @@ static int read_broker(struct options *o, const char *value)
 {
     struct endpoint e;
 
-    if (endpoint_parse(&e, value) || (strcmp(e.scheme, "mqtt") && strcmp(e.scheme, "mqtts")))
+    if (endpoint_parse(&e, value) ||
+        (strcmp(e.scheme, "mqtt") && strcmp(e.scheme, "mqtts") && strcmp(e.scheme, "mqtt+unix")))
         return ERR_INVALID;
     return copy_text(o->broker, value) ? ERR_OK : ERR_INVALID;
 }
@@ -72,6 +73,42 @@ static int read_stun(struct options *o, const char *value)
         o->stun_count++;
     }
     return ERR_OK;
+}
+
+static int read_turn(struct options *o, const char *value)
+{
+    char item[OPTION_TEXT_MAX];
+
+    o->turn_count = 0;
+    while (next_item(&value, item))
+        if (o->turn_count == COUNT(o->turn) || relay_server_parse(&o->turn[o->turn_count++], item))
+            return ERR_INVALID;
+    return ERR_OK;
+}
+
+static int read_credential(char out[TURN_CREDENTIAL_MAX], const char *value)
+{
+    size_t len = strlen(value);
+
+    if (len >= TURN_CREDENTIAL_MAX)
+        return ERR_INVALID;
+    memcpy(out, value, len + 1);
+    return ERR_OK;
+}
+
+static int read_turn_username(struct options *o, const char *value)
+{
+    return read_credential(o->turn_username, value);
+}
+
+static int read_turn_password(struct options *o, const char *value)
+{
+    return read_credential(o->turn_password, value);
+}
+
+static int read_turn_ca(struct options *o, const char *value)
+{
+    return copy_text(o->turn_ca, value) ? ERR_OK : ERR_INVALID;
 }
 
 static int read_bind(struct options *o, const char *value)
@@ -130,6 +167,10 @@ static struct {
     { "broker_name", read_broker_name, NULL },
     { "broker_ca", read_broker_ca, NULL },
     { "stun", read_stun, NULL },
+    { "turn", read_turn, NULL },
+    { "turn_username", read_turn_username, NULL },
+    { "turn_password", read_turn_password, NULL },
+    { "turn_ca", read_turn_ca, NULL },
     { "bind", read_bind, NULL },
     { "sessions_max", read_sessions_max, NULL },
     { "dead_ms", read_dead_ms, NULL },
@@ -230,12 +271,16 @@ static void name_broker(struct options *o)
     struct endpoint e;
 
     if (*o->broker && !*o->broker_name && !endpoint_parse(&e, o->broker))
-        (void)copy_text(o->broker_name, e.host);
+        (void)copy_text(o->broker_name, *e.host == '/' ? "localhost" : e.host);
 }
 
 int options_set_broker(struct options *o, const char *url)
 {
-    int err = read_broker(o, url);
+    struct endpoint e;
+    int err = endpoint_parse(&e, url);
+
+    if (!err)
+        err = strcmp(e.scheme, "mqtt+unix") ? read_broker(o, url) : ERR_INVALID;
 
     if (!err)
         name_broker(o);

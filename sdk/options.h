@@ -2,9 +2,10 @@
 #ifndef HAWSER_SDK_OPTIONS_H
 #define HAWSER_SDK_OPTIONS_H
 
-#include "core/ice/ice.h"
+#include "core/turn/turn.h"
 #include "io/endpoint.h"
 #include "io/interfaces.h"
+#include "sdk/relays.h"
 
 #define OPTION_TEXT_MAX 512
 
@@ -15,7 +16,11 @@ struct options {
     char broker_ca[OPTION_TEXT_MAX]; /* empty: the system's */
     size_t stun_count;
     struct endpoint stun[ICE_STUN_SERVERS_MAX];
-    size_t bind_count; /* 0: all interfaces */
+    size_t turn_count;
+    struct relay_server turn[RELAY_SERVERS_MAX];
+    char turn_username[TURN_CREDENTIAL_MAX], turn_password[TURN_CREDENTIAL_MAX];
+    char turn_ca[OPTION_TEXT_MAX]; /* empty: the system's */
+    size_t bind_count;             /* 0: all interfaces */
     struct addr bind[INTERFACES_MAX];
     int sessions_max, dead_ms, flush_ms, zombie_ms;
 };
@@ -28,7 +33,8 @@ int options_set(const char *name, const char *value);
  * or value, logged), ERR_NOMEM. */
 int options_load(struct options *out);
 
-/* Of options that name no broker: this one. ERR_INVALID. */
+/* Of options that name no broker: this one, which was not this machine's to choose, so it may not be a
+ * local socket. ERR_INVALID. */
 int options_set_broker(struct options *o, const char *url);
 
 /* Only where the home directory is: for calls that need nothing else. ERR_INVALID. */

@@ -1,5 +1,6 @@
 #include "sdk/signals.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,94 @@ struct link *signals_find(const struct identity *id, const struct envelope *e)
     pthread_mutex_unlock(&lib.lock); /* only this thread frees links */
     return l;
 }
+
+/* ---- Restarts -------------------------------------------------------------------------------- */
+
+#define RESTART_AGAIN_US   SECOND
+#define RESTART_OFFLINE_US (200 * MILLISECOND) /* the peer is about to be at the broker again */
+#define RESTART_SENDS_MAX  10
+
+static bool is_online(struct identity *id)
+{
+    bool online;
+
+    pthread_mutex_lock(&lib.lock);
+    online = id->is_online;
+    pthread_mutex_unlock(&lib.lock);
+    return online;
+}
+
+static void send_restart(struct link *l)
+{
+    struct signal s = { .type = ENVELOPE_RESTART, .seq = ++l->seq, .body = link_describe(l) };
+    char *text = NULL;
+    int err = ERR_NOMEM;
+
+    memcpy(s.sid, l->sid, sizeof s.sid);
+    l->restart.sends++;
+    l->restart.again_at = io_now() + RESTART_AGAIN_US;
+    if (s.body)
+        err = identity_seal(l->identity, &l->peer, &s, &text);
+    if (!err)
+        err = identity_send(l->identity, l->peer.id, text, l->serial);
+    if (err)
+        log_line(HAWSER_LOG_WARNING, l->trace, "a restart was not sent: %s", err_string(err));
+    json_decref(s.body);
+    free(text);
+}
+
+void signals_restart(struct link *l)
+{
+    log_line(HAWSER_LOG_INFO, l->trace, "looking for paths anew");
+    l->restart.sends = 0;
+    if (l->identity)
+        send_restart(l);
+}
+
+/* While this side is not at the broker nothing is sent, and nothing counted. */
+void signals_restart_again(struct link *l)
+{
+    struct session_info info;
+
+    if (io_now() < l->restart.again_at)
+        return;
+    session_get_info(l->session, &info);
+    if (!l->identity || !info.is_restarting || l->restart.sends >= RESTART_SENDS_MAX)
+        l->restart.again_at = USEC_NEVER;
+    else if (is_online(l->identity))
+        send_restart(l);
+    else
+        l->restart.again_at = io_now() + RESTART_OFFLINE_US;
+}
+
+static void on_restart_sent(struct link *l, enum signaling_result result)
+{
+    if (result == SIGNALING_DELIVERED || l->restart.again_at == USEC_NEVER)
+        return;
+    l->restart.again_at = usec_min(l->restart.again_at, io_now() + RESTART_OFFLINE_US);
+    link_turn(l);
+}
+
+/* Whether it answers ours, begins, or comes again is the session's to tell. */
+static void take_restart(struct link *l, const struct envelope *e)
+{
+    struct session_description d;
+    int err = session_description_from_json(&d, json_object_get(e->body, "session"));
+
+    if (!err)
+        err = session_set_restart(l->session, io_now(), &d);
+    if (err) {
+        log_line(HAWSER_LOG_INFO, l->trace, "a restart of the peer's is of no use: %s",
+                 err_string(err));
+        return;
+    }
+    l->restart.heard_seq = e->seq;
+    memcpy(l->restart.heard, d.ufrag, sizeof d.ufrag);
+    if (*d.answers)
+        l->restart.again_at = USEC_NEVER;
+}
+
+/* ---- What arrives ---------------------------------------------------------------------------- */
 
 static void on_candidate(struct identity *id, const struct envelope *e)
 {
@@ -49,6 +138,19 @@ static void on_bye(struct identity *id, const struct envelope *e)
         code -= (int)reason;
     connect_finish(l, code);
     link_end(l, code);
+    link_turn(l);
+}
+
+/* The signer is the session's own peer; what it said before and later took back does not count. */
+static void on_restart(struct identity *id, const struct envelope *e)
+{
+    struct link *l = signals_find(id, e);
+
+    if (!l || (l->phase != LINK_CONNECTING && l->phase != LINK_OPEN) || !l->is_described)
+        return;
+    if (e->seq <= l->restart.heard_seq)
+        return;
+    take_restart(l, e);
     link_turn(l);
 }
 
@@ -92,6 +194,7 @@ void signals_on_envelope(struct identity *id, const struct envelope *e)
         [ENVELOPE_BYE] = on_bye,
         [ENVELOPE_PAIR] = on_pair,
         [ENVELOPE_PAIRED] = pairing_on_paired,
+        [ENVELOPE_RESTART] = on_restart,
     };
 
     handlers[e->type](id, e);
@@ -105,7 +208,9 @@ void signals_on_sent(struct identity *id, uint64_t request, enum signaling_resul
     for (l = lib.links; l && (l->serial != request || l->identity != id);)
         l = l->next;
     pthread_mutex_unlock(&lib.lock);
-    if (l && l->side == LINK_APP)
+    if (l && l->phase == LINK_OPEN)
+        on_restart_sent(l, result);
+    else if (l && l->side == LINK_APP)
         connect_on_sent(l, result);
     else if (!l)
         pairing_on_sent(request, result);
@@ -141,6 +246,7 @@ static json_t *candidates_body(const struct trickle *t)
     json_t *list = json_array(), *body = json_object();
     char line[ICE_CANDIDATE_TEXT_MAX];
 
+    (void)json_object_set_new(body, "ufrag", json_string(t->ufrag));
     for (size_t i = 0; i < t->count; i++)
         if (ice_candidate_encode(&t->candidates[i], line) == ERR_OK)
             (void)json_array_append_new(list, json_string(line));
@@ -163,11 +269,22 @@ void signals_flush_candidates(struct link *l)
     t->count = 0;
 }
 
+/* Whether they belong to the peer's newest description: late ones of an older one lead nowhere. Peers
+ * that do not say which are taken at their word. */
+static bool is_current(const struct link *l, const json_t *body)
+{
+    const char *ufrag = json_string_value(json_object_get(body, "ufrag"));
+
+    return !ufrag || !*l->restart.heard || strcmp(ufrag, l->restart.heard) == 0;
+}
+
 void link_add_candidates(struct link *l, const json_t *body)
 {
     json_t *line;
     size_t i;
 
+    if (!is_current(l, body))
+        return;
     json_array_foreach(json_object_get(body, "candidates"), i, line)
     {
         const char *text = json_string_value(line);
@@ -180,12 +297,23 @@ void link_add_candidates(struct link *l, const json_t *body)
         session_end_remote(l->session, io_now());
 }
 
+/* What was kept of another description's candidates is of no use any more. */
+static void start_trickle(struct trickle *t, const char *ufrag)
+{
+    t->count = 0;
+    if (*t->ufrag)
+        t->has_ended = false;
+    (void)snprintf(t->ufrag, sizeof t->ufrag, "%s", ufrag);
+}
+
 json_t *link_describe(struct link *l)
 {
     struct session_description d;
     json_t *session, *body;
 
     session_get_local(l->session, &d);
+    if (strcmp(d.ufrag, l->trickle.ufrag) != 0)
+        start_trickle(&l->trickle, d.ufrag);
     l->is_described = true;
     for (size_t i = LINK_DESCRIBED_MAX; i < d.candidate_count; i++)
         signals_add_candidate(l, &d.candidates[i]);
@@ -207,7 +335,11 @@ int link_set_remote(struct link *l, const json_t *body)
     struct session_description d;
     int err = session_description_from_json(&d, json_object_get(body, "session"));
 
-    return err ? err : session_set_remote(l->session, io_now(), &d);
+    if (!err)
+        err = session_set_remote(l->session, io_now(), &d);
+    if (!err)
+        memcpy(l->restart.heard, d.ufrag, sizeof d.ufrag);
+    return err;
 }
 
 void link_send_bye(struct link *l, unsigned reason)

@@ -3,10 +3,11 @@
  *     offer      {"session": …, "grant": […]}, with the app's card
  *     answer     {"session": …}
  *     refuse     {"code": -23 or -100 - reason}
- *     candidate  {"candidates": ["candidate:…", …], "end": true?}
+ *     candidate  {"candidates": ["candidate:…", …], "ufrag": of the description, "end": true?}
+ *     restart    {"session": …}, of an open session by its own peer
  *     bye        {"reason": n}
  *     pair       {"proof": …}, with the app's card
- *     paired     {"grant": […]}, with the device's card */
+ *     paired     {"grant": […], with the device's card */
 #ifndef HAWSER_SDK_SIGNALS_H
 #define HAWSER_SDK_SIGNALS_H
 
@@ -22,6 +23,11 @@ void signals_forget(struct identity *id);
 /* Keeps a candidate that the peer does not know of, and sends those that are kept. */
 void signals_add_candidate(struct link *l, const struct ice_candidate *c);
 void signals_flush_candidates(struct link *l);
+
+/* The session looks for paths anew: tells the peer, again and again until it answers or the restart
+ * ends. The second is for every turn. */
+void signals_restart(struct link *l);
+void signals_restart_again(struct link *l);
 
 /* The link of a message: same session, same peer, same identity. NULL: none. */
 struct link *signals_find(const struct identity *id, const struct envelope *e);

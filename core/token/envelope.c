@@ -12,9 +12,10 @@
 #define TYPE_MAX 16
 
 static const char *const type_names[ENVELOPE_TYPES] = {
-    [ENVELOPE_OFFER] = "offer",         [ENVELOPE_ANSWER] = "answer", [ENVELOPE_REFUSE] = "refuse",
-    [ENVELOPE_CANDIDATE] = "candidate", [ENVELOPE_BYE] = "bye",       [ENVELOPE_PAIR] = "pair",
-    [ENVELOPE_PAIRED] = "paired",
+    [ENVELOPE_OFFER] = "offer",   [ENVELOPE_ANSWER] = "answer",
+    [ENVELOPE_REFUSE] = "refuse", [ENVELOPE_CANDIDATE] = "candidate",
+    [ENVELOPE_BYE] = "bye",       [ENVELOPE_PAIR] = "pair",
+    [ENVELOPE_PAIRED] = "paired", [ENVELOPE_RESTART] = "restart",
 };
 
 const char *envelope_type_string(enum envelope_type type)

@@ -31,6 +31,7 @@ enum envelope_type {
     ENVELOPE_BYE,       /* either: give up before or after there was a path */
     ENVELOPE_PAIR,      /* app to device: the proof of an invite's secret */
     ENVELOPE_PAIRED,    /* device to app: the owner's grant */
+    ENVELOPE_RESTART,   /* either, of an open session: new connection parameters */
     ENVELOPE_TYPES
 };
 

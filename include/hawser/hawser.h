@@ -74,10 +74,17 @@ enum hawser_code { HAWSER_CODES(HAWSER_AS_ENUM) };
 
 /* Sets an option for all later inits, over the file $HAWSER_HOME/config.json (default ~/.hawser).
  *   "home"           directory of keys, grants and config
- *   "broker"         mqtt://host:port or mqtts://host:port
- *   "broker_name"    the name the broker's login is bound to; default: the host of "broker"
+ *   "broker"         mqtt://host:port, mqtts://host:port, or mqtt+unix:///path/of/a/socket
+ *   "broker_name"    the name the broker's login is bound to; default: the host of "broker", or
+ *                    "localhost" where that is a socket
  *   "broker_ca"      PEM file to trust for mqtts
  *   "stun"           comma-separated host:port; "" for none
+ *   "turn"           comma-separated URIs, 4 at most: turn:host[:port] asks by UDP and by TCP,
+ *                    turn:host[:port]?transport=udp or =tcp by that alone, turns:host[:port] by
+ *                    TLS; "" for none
+ *   "turn_username"  long-term credentials for all of them …
+ *   "turn_password"  … which no log line ever shows
+ *   "turn_ca"        PEM file to trust for turns: URIs; default: the system's certificates
  *   "bind"           comma-separated local IP addresses to use; default: all interfaces
  *   "sessions_max"   of this process, 1…4096, default 256
  *   "dead_ms"        silence until a session is lost, 6000…60000, default 30000
@@ -173,10 +180,19 @@ HAWSER_API int hawser_active_check(int handle);
 
 /* ---- Watching ------------------------------------------------------------------------------- */
 
-/* code: why the session of this handle ended. Called once a session, but not for
- * hawser_disconnect() of this side. cb NULL: nobody is told. */
+/* code < 0: why the session of this handle ended; called once a session, but not for
+ * hawser_disconnect() of this side. code HAWSER_ERR_OK: the session lives, and its path has changed,
+ * in kind or addresses: hawser_session_info() tells; several changes in a row may be told as one.
+ * cb NULL: nobody is told. */
 typedef void hawser_state_cb(void *ctx, int handle, int code);
 HAWSER_API int hawser_set_state_callback(hawser_state_cb *cb, void *ctx);
+
+/* The network of this host has changed: other addresses, another interface, another way out. Every
+ * path is checked at once, sockets and broker connections follow, and sessions look for a new path
+ * where theirs is gone or a better one may be had; handles and data stay. The library notices by
+ * itself where the system lets it (netlink); for those where it does not, such as sandboxes and phones,
+ * the application calls this. Harmless when nothing has changed. Never blocks. */
+HAWSER_API int hawser_network_changed(void);
 
 enum hawser_path_kind {
     HAWSER_PATH_NONE,

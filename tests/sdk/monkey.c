@@ -49,7 +49,8 @@ static void on_state(void *ctx, int handle, int code)
     char byte;
 
     (void)ctx;
-    (void)code;
+    if (code == HAWSER_ERR_OK)
+        return; /* another path */
     (void)hawser_recv_data(handle, 0, &byte, 1, 0);
     (void)hawser_disconnect(handle);
 }

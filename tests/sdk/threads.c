@@ -292,6 +292,8 @@ static struct {
 static void on_state(void *ctx, int handle, int code)
 {
     (void)ctx;
+    if (code == HAWSER_ERR_OK)
+        return; /* another path */
     pthread_mutex_lock(&told.lock);
     told.calls++;
     told.handle = handle;
