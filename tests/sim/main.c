@@ -3,8 +3,8 @@
  * sim --seeds A-B     many; prints the seeds that fail
  * sim --nats A-B      each behind every pair of kinds of NAT
  * sim --replay A-B    each twice, with another one between: the bytes must be the same
- * sim --scenario NAME one scenario of scene.h; with --seed N from another seed than 1, and traced
- *                     with --trace */
+ * sim --scenario NAME one scenario of scene.h; --seed N: another seed than 1, --trace: with a trace;
+ *                     --seeds A-B: from each of them */
 #include "tests/sim/scene.h"
 #include "tests/sim/sim.h"
 
@@ -22,7 +22,7 @@ static int usage(void)
           "       sim --seeds A-B      many\n"
           "       sim --nats A-B       each behind every pair of kinds of NAT\n"
           "       sim --replay A-B     each twice: the bytes must be the same\n"
-          "       sim --scenario NAME [--seed N [--trace]]\n",
+          "       sim --scenario NAME [--seed N [--trace] | --seeds A-B]\n",
           stderr);
     scene_print_names();
     return 2;
@@ -121,22 +121,37 @@ static int run_twice(uint64_t first, uint64_t last)
     return differing > 0;
 }
 
+/* "A-B", or "A" for the two of them; false for anything else. */
+static bool read_range(const char *text, uint64_t *first, uint64_t *last)
+{
+    char *end;
+
+    *first = *last = strtoull(text, &end, 10);
+    if (end != text && *end == '-') {
+        text = end + 1;
+        *last = strtoull(text, &end, 10);
+    }
+    return end != text && !*end && *last >= *first;
+}
+
 static int run_scene(int argc, char **argv)
 {
     bool is_traced = argc == 6 && strcmp(argv[5], "--trace") == 0;
-    uint64_t seed = 1;
-    char *end;
-    int failures;
+    uint64_t first = 1, last = 1;
+    int failures = 0;
 
-    if (argc >= 5) {
-        seed = strtoull(argv[4], &end, 10);
-        if (strcmp(argv[3], "--seed") != 0 || *end || end == argv[4])
-            return usage();
-    }
     if (argc == 4 || argc > 6 || (argc == 6 && !is_traced))
         return usage();
-    failures = scene_run(argv[2], seed, is_traced);
-    return failures < 0 ? usage() : failures > 0;
+    if (argc > 4 && (strncmp(argv[3], "--seed", 6) != 0 || !read_range(argv[4], &first, &last)))
+        return usage();
+    for (uint64_t seed = first; seed <= last && failures < FAILURES_SHOWN; seed++) {
+        int failed = scene_run(argv[2], seed, is_traced);
+
+        if (failed < 0)
+            return usage();
+        failures += failed;
+    }
+    return failures > 0;
 }
 
 int main(int argc, char **argv)
@@ -151,9 +166,7 @@ int main(int argc, char **argv)
     first = last = strtoull(argv[2], &end, 10);
     if (end != argv[2] && strcmp(argv[1], "--seed") == 0)
         return run_one(first, end);
-    if (*end == '-')
-        last = strtoull(end + 1, &end, 10);
-    if (*end || end == argv[2] || last < first)
+    if (!read_range(argv[2], &first, &last))
         return usage();
     if (strcmp(argv[1], "--seeds") == 0)
         return run_many(first, last);

@@ -18,6 +18,8 @@ struct peer {
     struct peer_end end;
     struct peer_seen seen;
     const char *fault;
+    struct addr socket;   /* the one that is there now, of several the first */
+    unsigned asked_again; /* relays */
     size_t candidate_count;
     struct {
         struct addr addr;
@@ -43,6 +45,7 @@ struct peer *peer_new(const struct peer_plan *plan, const struct rng *rng, usec 
     must(p ? ERR_OK : ERR_NOMEM);
     p->plan = *plan;
     p->rng = rng;
+    p->socket = plan->sockets[0];
     p->seen.open_at = USEC_NEVER;
     app_init(&p->app, &plan->app, rng);
     must(pool_new(&p->pool, PEER_POOL_BLOCKS));
@@ -208,19 +211,25 @@ static void on_closed(struct peer *p, usec now, const struct session_event *ev)
     p->end = (struct peer_end){ ev->end, ev->reason };
 }
 
-/* Where to look next is the server's word; the credentials stay. */
+/* A server that forgot us, or that another one named, is asked anew. Which relay it was does not
+ * matter here: plans have one server, and each socket asks it. */
 static void on_relay(struct peer *p, usec now, const struct session_event *ev)
 {
     struct session_relay relay = p->plan.relays[0];
+    bool was_live = p->seen.relays_live > 0;
     unsigned number;
 
     p->seen.relays_live += ev->relay_state == SESSION_RELAY_LIVE;
     p->seen.relays_failed += ev->relay_state == SESSION_RELAY_FAILED;
-    if (ev->relay_state != SESSION_RELAY_REDIRECTED || p->plan.relay_count == 0)
+    if (ev->relay_state == SESSION_RELAY_REDIRECTED)
+        relay.server = ev->server;
+    else if (ev->relay_state != SESSION_RELAY_FAILED || !was_live)
         return;
-    relay.base = p->plan.sockets[0];
-    relay.server = ev->server;
-    (void)session_add_relay(p->session, now, &relay, &number); /* a circle ends at the limit */
+    relay.base = p->socket;
+    if (p->asked_again < PEER_RELAYS_MAX && relay.server.family == relay.base.family) {
+        p->asked_again++;
+        (void)session_add_relay(p->session, now, &relay, &number);
+    }
 }
 
 static void say_candidate(struct peer *p, const struct ice_candidate *c)
@@ -317,6 +326,7 @@ void peer_close(struct peer *p, usec now, unsigned reason)
 
 void peer_add_socket(struct peer *p, usec now, const struct addr *socket)
 {
+    p->socket = *socket;
     must(session_add_socket(p->session, now, socket, preference_of(0)));
     ask_relays(p, now, socket);
 }

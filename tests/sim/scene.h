@@ -14,6 +14,10 @@ struct scene {
     unsigned failures;
 };
 
+/* The seed of its k-th stage: the scenario begun with that seed begins with that stage. Runs whose
+ * seeds are below 1000 share none. */
+#define SCENE_SEED(c, k) ((c)->seed + 1000u * (k))
+
 /* Notes and prints what is not so; `detail` says where, or is "". Returns `is_so`. */
 bool scene_claim(struct scene *c, bool is_so, const char *claim, const char *detail);
 

@@ -93,7 +93,7 @@ void scene_glare(struct scene *c)
         usec worst = 0;
 
         for (unsigned k = 0; k < SEEDS; k++) {
-            one.seed = c->seed + k;
+            one.seed = SCENE_SEED(c, k);
             worst = usec_max(worst, meet(&one, &rows[i]));
         }
         c->failures = one.failures;

@@ -30,13 +30,13 @@ static usec connect_once(struct scene *c, uint32_t loss_ppm)
     return took;
 }
 
-/* Sorted. Seeds follow each other from the scenario's own. */
+/* Sorted. */
 static void connect_often(struct scene *c, uint32_t loss_ppm, usec took[CONNECTS])
 {
     struct scene one = *c;
 
     for (unsigned i = 0; i < CONNECTS; i++) {
-        one.seed = c->seed + i;
+        one.seed = SCENE_SEED(c, i);
         took[i] = connect_once(&one, loss_ppm);
     }
     c->failures = one.failures;

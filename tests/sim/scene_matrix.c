@@ -82,7 +82,7 @@ void scene_matrix(struct scene *c)
     struct scene one = *c;
 
     for (unsigned i = 0; i < PAIRS; i++) {
-        one.seed = c->seed + i;
+        one.seed = SCENE_SEED(c, i);
         count[try_pair(&one)]++;
     }
     c->failures = one.failures;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #define SEEDS      20
-#define VICTIM_MAX 16 /* checks to an address that only a liar named, of both peers together */
+#define VICTIM_MAX 32 /* checks to an address that only a liar named, of both peers together */
 
 static const struct row {
     const char *what;
@@ -69,7 +69,7 @@ void scene_servers(struct scene *c)
         usec worst = 0;
 
         for (unsigned k = 0; k < SEEDS; k++) {
-            one.seed = c->seed + k;
+            one.seed = SCENE_SEED(c, k);
             worst = usec_max(worst, connect_with(&one, &rows[i], &sent));
         }
         c->failures = one.failures;

@@ -14,6 +14,14 @@ add_test(NAME sim/same-seed-same-bytes COMMAND sim --replay 1-5)
 add_test(NAME sim/same-in-a-new-process
     COMMAND ${CMAKE_SOURCE_DIR}/tests/sim/same-in-a-new-process $<TARGET_FILE:sim>)
 
+# Scenarios of scene.h: one seed here, some hundred in the tests labelled `long`.
+foreach(scenario round-trips loss matrix path kill idle glare servers)
+    add_test(NAME sim/${scenario} COMMAND sim --scenario ${scenario})
+    set_tests_properties(sim/${scenario} PROPERTIES TIMEOUT 300)
+    add_test(NAME sim/${scenario}-often COMMAND sim --scenario ${scenario} --seeds 2-200)
+    set_tests_properties(sim/${scenario}-often PROPERTIES LABELS long TIMEOUT 36000)
+endforeach()
+
 # Seeds that failed once. 120739: a chunk in order came in past the window, beside what was parked.
 foreach(seed 120739)
     add_test(NAME sim/seed-${seed} COMMAND sim --seed ${seed})
