@@ -2,7 +2,7 @@
 # needs root, or a kernel that lets users have namespaces). The role in a test's name is the
 # foreign peer's. They run alone: each is two programs that use all the processor there is.
 if(TARGET interop-peer)
-    foreach(foreign aiortc chromium chromium-mdns)
+    foreach(foreign aiortc chromium chromium-mdns chromium-sped chromium-snap chromium-short)
         foreach(role offer answer)
             add_test(NAME interop/${foreign}-${role}
                 COMMAND ${CMAKE_SOURCE_DIR}/tests/interop/run.sh ${foreign} ${role}

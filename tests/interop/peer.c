@@ -1,11 +1,17 @@
 /* peer: one end of a session for tests against foreign stacks, without signaling.
  *
  *     peer --offer|--answer [--bytes N | --echo] [--deadline SECONDS]
+ *          [--no-sped] [--no-snap] [--expect none|sped|snap|both]
+ *          [--turn ADDRESS --user NAME --password WORD [--relay-only]]
  *
  * Writes its description (docs/protocol.md §4) as one line of JSON to stdout and reads the other's
  * from stdin; an answerer reads first. Then N pseudo-random bytes go out on each channel; the other
  * side echoes them, which is all that --echo does. The last line is the result; exit status 0 if
- * every byte came back in order and the session closed cleanly. */
+ * every byte came back in order and the session closed cleanly.
+ *
+ * --no-sped and --no-snap take halves of the short handshake out of both descriptions, --expect
+ * fails unless just those were used. --turn asks for a relay from each socket of its family,
+ * --relay-only tells the peer of no other candidate. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -39,6 +45,11 @@ struct peer {
     uint8_t buf[OUT_BYTES_MAX];
 
     bool is_offerer, is_echo, has_told, is_open, is_closing;
+    bool has_role, no_sped, no_snap, is_relay_only;
+    const char *expected; /* of the short handshake; NULL: anything */
+    struct addr turn;     /* ADDR_NONE: none */
+    const char *user, *password;
+    struct session_info info; /* when it closed */
     uint64_t bytes;
     usec deadline_us, open_at;
     struct stream streams[CHANNEL_COUNT];
@@ -69,6 +80,22 @@ static void end(struct peer *p, const char *failure)
     pthread_mutex_unlock(&p->lock);
 }
 
+static void strip(const struct peer *p, struct session_description *d)
+{
+    d->has_sped &= !p->no_sped;
+    d->init_len *= !p->no_snap;
+}
+
+static void keep_relayed_only(struct session_description *d)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < d->candidate_count; i++)
+        if (d->candidates[i].type == ICE_RELAYED)
+            d->candidates[kept++] = d->candidates[i];
+    d->candidate_count = kept;
+}
+
 static void tell(struct peer *p)
 {
     struct session_description local;
@@ -76,6 +103,9 @@ static void tell(struct peer *p)
 
     session_get_local(p->session, &local);
     local.is_trickle = false; /* nothing follows this line */
+    strip(p, &local);
+    if (p->is_relay_only)
+        keep_relayed_only(&local);
     if (session_description_encode(&local, &json)) {
         end(p, "out of memory");
         return;
@@ -143,10 +173,19 @@ static void receive(struct peer *p, unsigned channel)
     }
 }
 
+static const char *way_of(const struct session_info *info)
+{
+    static const char *const ways[] = { "none", "sped", "snap", "both" };
+
+    return ways[info->had_sped + 2 * info->had_snap];
+}
+
 static const char *failure_of(const struct peer *p, const struct session_event *ev)
 {
     static char text[128];
 
+    if (p->expected && strcmp(p->expected, way_of(&p->info)) != 0)
+        return "not as short a handshake as expected, or a shorter one";
     if (p->is_echo && ev->end == SESSION_END_PEER_REASON)
         return NULL;
     if (ev->end != SESSION_END_LOCAL) {
@@ -180,6 +219,7 @@ static void on_event(struct peer *p, const struct session_event *ev)
         (p->is_echo ? echo : receive)(p, ev->channel);
         break;
     case SESSION_EVENT_CLOSED:
+        session_get_info(p->session, &p->info);
         end(p, failure_of(p, ev));
         break;
     default:
@@ -248,6 +288,21 @@ static void on_drained(void *ctx, struct udp *u)
     drain(ctx);
 }
 
+static void add_relay(struct peer *p, const struct addr *base, uint16_t preference)
+{
+    const struct session_relay relay = {
+        .base = *base,
+        .server = p->turn,
+        .preference = preference,
+        .username = p->user,
+        .password = p->password,
+    };
+    unsigned number;
+
+    if (base->family == p->turn.family)
+        (void)session_add_relay(p->session, io_now(), &relay, &number);
+}
+
 static void open_sockets(struct peer *p)
 {
     struct interface_addr list[INTERFACES_MAX];
@@ -261,6 +316,7 @@ static void open_sockets(struct peer *p)
             continue;
         p->socket_count++;
         session_add_socket(p->session, io_now(), udp_local(*u), list[i].preference);
+        add_relay(p, udp_local(*u), list[i].preference);
     }
     session_end_local(p->session, io_now());
 }
@@ -291,6 +347,7 @@ static void on_remote(void *ctx)
         end(p, "the other side's description cannot be read");
         return;
     }
+    strip(p, &remote);
     if (!p->is_offerer && !start(p))
         return;
     if (session_set_remote(p->session, io_now(), &remote)) {
@@ -331,43 +388,81 @@ static void report(const struct peer *p)
 
     for (unsigned i = 0; i < CHANNEL_COUNT; i++)
         echoed += p->streams[i].received;
-    printf("{\"ok\":%s,\"failure\":\"%s\",\"echoed\":%" PRIu64 ",\"mbit_s\":%.1f}\n",
-           p->failure ? "false" : "true", p->failure ? p->failure : "", echoed,
+    printf("{\"ok\":%s,\"failure\":\"%s\",\"short\":\"%s\",\"open_ms\":%.1f,\"echoed\":%" PRIu64
+           ",\"mbit_s\":%.1f}\n",
+           p->failure ? "false" : "true", p->failure ? p->failure : "", way_of(&p->info),
+           (double)p->info.established_us / 1000, echoed,
            p->is_open ? (double)echoed * 8 / (double)(io_now() - p->open_at + 1) : 0.0);
     fflush(stdout);
 }
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: peer --offer|--answer [--bytes N | --echo] [--deadline SECONDS]\n");
+    fprintf(stderr, "usage: peer --offer|--answer [OPTION...]: see tests/interop/peer.c\n");
     return 2;
+}
+
+static const struct option options[] = {
+    { "offer", no_argument, NULL, 'o' },
+    { "answer", no_argument, NULL, 'a' },
+    { "bytes", required_argument, NULL, 'b' },
+    { "echo", no_argument, NULL, 'e' },
+    { "turn", required_argument, NULL, 't' },
+    { "deadline", required_argument, NULL, 'd' },
+    { "user", required_argument, NULL, 'u' },
+    { "password", required_argument, NULL, 'p' },
+    { "no-sped", no_argument, NULL, 'D' },
+    { "no-snap", no_argument, NULL, 'S' },
+    { "relay-only", no_argument, NULL, 'r' },
+    { "expect", required_argument, NULL, 'x' },
+    { NULL, 0, NULL, 0 },
+};
+
+/* False: no such option, or no such value. */
+static bool take_option(struct peer *p, int c, const char *value)
+{
+    switch (c) {
+    case 'o':
+    case 'a':
+        p->is_offerer = c == 'o';
+        return p->has_role = true;
+    case 'b':
+        p->bytes = strtoull(value, NULL, 10);
+        return true;
+    case 'e':
+        return p->is_echo = true;
+    case 'd':
+        p->deadline_us = strtoll(value, NULL, 10) * SECOND;
+        return true;
+    case 'D':
+        return p->no_sped = true;
+    case 'S':
+        return p->no_snap = true;
+    case 'r':
+        return p->is_relay_only = true;
+    case 'x':
+        return (p->expected = value);
+    case 't':
+        return addr_parse(&p->turn, value);
+    case 'u':
+        return (p->user = value);
+    case 'p':
+        return (p->password = value);
+    default:
+        return false;
+    }
 }
 
 static int read_arguments(struct peer *p, int argc, char **argv)
 {
-    static const struct option options[] = {
-        { "offer", no_argument, NULL, 'o' },          { "answer", no_argument, NULL, 'a' },
-        { "bytes", required_argument, NULL, 'b' },    { "echo", no_argument, NULL, 'e' },
-        { "deadline", required_argument, NULL, 'd' }, { NULL, 0, NULL, 0 },
-    };
-    int c, role = 0;
+    int c;
 
     p->bytes = 1 << 20;
     p->deadline_us = 60 * SECOND;
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (c == 'o' || c == 'a')
-            role = c;
-        else if (c == 'b')
-            p->bytes = strtoull(optarg, NULL, 10);
-        else if (c == 'e')
-            p->is_echo = true;
-        else if (c == 'd')
-            p->deadline_us = strtoll(optarg, NULL, 10) * SECOND;
-        else
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
+        if (!take_option(p, c, optarg))
             return usage();
-    }
-    p->is_offerer = role == 'o';
-    return role ? 0 : usage();
+    return p->has_role ? 0 : usage();
 }
 
 int main(int argc, char **argv)

@@ -2,9 +2,11 @@
 # Runs our peer against a foreign one in a network of their own: lo, and a veth with an IPv4 and an
 # IPv6 address, because browsers and aiortc offer nothing on lo alone.
 #
-#     run.sh aiortc|chromium|chromium-mdns offer|answer PEER
+#     run.sh FOREIGN offer|answer PEER
 #
-# The role is the foreign peer's. PEER is the program of peer.c. BYTES go out on each of the eight
+# FOREIGN is aiortc, chromium, or chromium with more: -mdns hides its addresses; -sped, -snap and
+# -short turn on DTLS in checks, SCTP's INIT in the description, or both, and the test fails unless
+# just those were used. The role is the foreign peer's. PEER is the program of peer.c. BYTES go out on each of the eight
 # channels and come back: HAWSER_INTEROP_MIB MiB (1) unless it is set. DEADLINE is in seconds, by
 # default enough for a foreign peer of 5 Mbit/s. The exit status is the driver's.
 # The network and every process in it end with this script, however it ends.
@@ -20,7 +22,7 @@ fail()
     exit 2
 }
 
-[ $# -eq 3 ] || fail "usage: run.sh aiortc|chromium|chromium-mdns offer|answer PEER"
+[ $# -eq 3 ] || fail "usage: run.sh FOREIGN offer|answer PEER"
 foreign=$1 role=$2 peer=$3
 [ -x "$peer" ] || fail "$peer is not a program"
 case $role in
@@ -34,7 +36,7 @@ aiortc)
     # Debian's Python, which has Debian's aiortc.
     set -- /usr/bin/python3 "$here/aiortc_driver.py"
     ;;
-chromium | chromium-mdns)
+chromium | chromium-mdns | chromium-sped | chromium-snap | chromium-short)
     # The namespace has no way to the registry, so what is missing is fetched before.
     [ -d "$here/chromium/node_modules/playwright-core" ] ||
         npm --prefix "$here/chromium" ci --ignore-scripts >&2
@@ -42,9 +44,15 @@ chromium | chromium-mdns)
     ;;
 *) fail "unknown peer $foreign" ;;
 esac
-[ "$foreign" != chromium-mdns ] || set -- "$@" --mdns
+sped=WebRTC-IceHandshakeDtls snap=WebRTC-Sctp-Snap expected=none
+case $foreign in
+*-mdns) set -- "$@" --mdns ;;
+*-sped) expected=sped && set -- "$@" --trials "$sped" ;;
+*-snap) expected=snap && set -- "$@" --trials "$snap" ;;
+*-short) expected=both && set -- "$@" --trials "$sped,$snap" ;;
+esac
 set -- "$@" --role "$role" --deadline "$DEADLINE" \
-    "$peer" "--$ours" --bytes "$BYTES" --deadline "$DEADLINE"
+    "$peer" "--$ours" --bytes "$BYTES" --deadline "$DEADLINE" --expect "$expected"
 
 # Without root the same as root of a user namespace.
 as_root=

@@ -1,12 +1,14 @@
 // driver.mjs: Chromium as the foreign peer of an interop test: echoes on eight channels until it is
 // closed.
 //
-//     node driver.mjs --role offer|answer [--mdns] [--deadline SECONDS] PEER [ARGUMENT...]
+//     node driver.mjs --role offer|answer [--mdns] [--trials NAMES] [--deadline SECONDS]
+//         PEER [ARGUMENT...]
 //
 // The role is the browser's own; PEER gets the other one. PEER is started with pipes: it reads and
 // writes descriptions as lines of JSON (docs/protocol.md), which become SDP here and come from it.
 // What PEER writes after its description goes on to our output. With --mdns the browser hides its
-// addresses behind .local names, as it does by default; otherwise they are plain. The last line is
+// addresses behind .local names, as it does by default; otherwise they are plain. --trials turns on
+// field trials of the browser, separated by commas. The last line is
 // {"opened": channels, "echoed": [bytes of each], "closed": by the peer}. Exit status 0: PEER's
 // was, all channels opened, and they were closed by the peer.
 
@@ -34,7 +36,9 @@ const ARGUMENTS = [
 
 function usage(why) {
   console.error(`driver.mjs: ${why}`);
-  console.error("usage: driver.mjs --role offer|answer [--mdns] [--deadline S] PEER [ARGUMENT...]");
+  console.error(
+    "usage: driver.mjs --role offer|answer [--mdns] [--trials T,...] [--deadline S] PEER [ARG...]",
+  );
   process.exit(2);
 }
 
@@ -45,6 +49,7 @@ function readArguments(argv) {
   const options = {
     role: { type: "string" },
     mdns: { type: "boolean", default: false },
+    trials: { type: "string", default: "" },
     deadline: { type: "string", default: "90" },
   };
   const { values } = parseArgs({ args: argv.slice(0, own), options });
@@ -103,10 +108,12 @@ async function meet(options, tab, peer) {
 
 function launch(options) {
   const plain = options.mdns ? [] : ["--disable-features=WebRtcHideLocalIpsWithMdns"];
+  const names = options.trials.split(",").filter(Boolean);
+  const trials = names.map((name) => `${name}/Enabled/`).join("");
   return chromium.launch({
     executablePath: BROWSER,
     headless: true,
-    args: [...ARGUMENTS, ...plain],
+    args: [...ARGUMENTS, ...plain, ...(trials ? [`--force-fieldtrials=${trials}`] : [])],
   });
 }
 
