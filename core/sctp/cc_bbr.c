@@ -281,9 +281,7 @@ static size_t window_wanted(const struct cc *cc)
     if (b->state == CC_BBR_PROBE_RTT)
         wanted = product(b) / 2;
     else
-        wanted =
-            (size_t)percent(product(b), b->state == CC_BBR_STARTUP ? STARTUP_GAIN : WINDOW_GAIN) +
-            run + packets(cc, 3);
+        wanted = (size_t)percent(product(b), WINDOW_GAIN) + run + packets(cc, 3);
     if (b->state != CC_BBR_STARTUP && wanted > b->inflight_hi)
         wanted = b->inflight_hi;
     return wanted > least ? wanted : least;
@@ -293,11 +291,10 @@ static size_t window_wanted(const struct cc *cc)
 static void set_window(struct cc *cc, const struct cc_sample *sample)
 {
     size_t wanted = window_wanted(cc);
-    bool is_starting = cc->bbr.state == CC_BBR_STARTUP && cc->bbr.full_rounds < FULL_ROUNDS;
 
-    if (cc->cwnd_bytes + sample->acked < wanted || is_starting)
-        cc->cwnd_bytes += sample->is_limited || cc->cwnd_bytes < wanted ? sample->acked : 0;
-    else
+    if (cc->cwnd_bytes + sample->acked <= wanted)
+        cc->cwnd_bytes += sample->acked;
+    else if (cc->bbr.state != CC_BBR_STARTUP || cc->cwnd_bytes < wanted)
         cc->cwnd_bytes = wanted;
     if (cc->cwnd_bytes > cc->cwnd_bytes_max)
         cc->cwnd_bytes = cc->cwnd_bytes_max;
@@ -313,7 +310,9 @@ static void bbr_on_ack(struct cc *cc, usec now, const struct cc_sample *sample)
     learn_rate(b, sample);
     if (sample->is_round)
         on_round(cc, now, sample);
-    learn_rate(b, sample); /* a new round's slot begins with what opened it */
+    else if (b->state == CC_BBR_STARTUP && is_too_much(cc))
+        enter(cc, CC_BBR_DRAIN, now); /* the round may last long: its losses are answered first */
+    learn_rate(b, sample);            /* a new round's slot begins with what opened it */
     check_drained(cc, now, sample->flight);
     check_probe_rtt(cc, now, sample);
     set_pacing(cc);
