@@ -19,7 +19,9 @@ void ice_check_again(struct ice *a, usec now)
         a->retry_us = ICE_RETRY_MIN_US;
         a->retry_at = now + a->retry_us;
     }
-    ice_suspect(a, now);
+    if (a->is_dark && a->suspect_at != USEC_NEVER)
+        a->suspect_next_at = usec_min(a->suspect_next_at, a->suspect_round_at + ICE_DECISION_US);
+    ice_doubt(a, now);
 }
 
 /* From relay to relay the schedule goes on. */

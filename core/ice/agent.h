@@ -136,8 +136,11 @@ struct ice {
     usec data_at;   /* last data of the peer on the selected path */
 
     /* Suspicion of the selected path: since when (USEC_NEVER: none), next round of checks. */
-    usec suspect_at, suspect_next_at, suspected_at;
+    usec suspect_at, suspect_round_at, suspect_next_at, suspected_at;
     bool is_dark, dark_due;
+    bool is_accused;  /* by the owner */
+    bool is_on_trial; /* the selected path is new, and no data has come by it */
+    usec dark_at;
 
     usec retry_at, retry_us; /* direct pairs, while the selected path is relayed */
 
@@ -223,7 +226,9 @@ usec ice_consent_next_timeout(const struct ice *a);
 
 /* suspect.c */
 usec ice_decision_us(const struct ice_pair *p);
-void ice_tell_dark(struct ice *a);
+void ice_tell_dark(struct ice *a, usec now);
+void ice_acquit(struct ice *a);
+void ice_doubt(struct ice *a, usec now);
 void ice_end_suspicion(struct ice *a);
 void ice_suspect_other_way(struct ice *a, usec now);
 void ice_suspect_tick(struct ice *a, usec now);

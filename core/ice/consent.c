@@ -187,8 +187,10 @@ void ice_heard(struct ice *a, usec now, const struct addr *local, const struct a
     a->active_at = p->heard_at = now;
     if (shares_consent(a))
         p->consent_at = now;
-    if (is_selected(a, p))
-        a->data_at = now;
-    else
+    if (!is_selected(a, p)) {
         ice_suspect_other_way(a, now);
+        return;
+    }
+    a->data_at = now;
+    a->is_on_trial = false;
 }

@@ -47,7 +47,7 @@ struct ice_config {
     bool controlling;
     const char *ufrag, *pwd;  /* NULL: made from rng (8 and 24 characters) */
     usec pacing_us;           /* Ta, RFC 8445 §14.2: 50 ms; the first few checks go at once */
-    usec check_rto_us;        /* first resends of a check: 100 ms until a round trip is known */
+    usec check_rto_us;        /* resends of a check: 100 ms until a round trip is known */
     usec fail_after_us;       /* CHECKING without success: 15 s, counted from remote credentials */
     usec consent_interval_us; /* 5 s, jittered 0.8…1.2 (RFC 7675 §5.1) */
     usec consent_timeout_us;  /* 30 s: then the path is lost */
@@ -74,7 +74,7 @@ struct ice_event {
     enum ice_event_type type;
     struct ice_candidate candidate;
     struct ice_path path;
-    usec at; /* SELECTED, LOST, FAILED: when; path.heard_at may be long before it */
+    usec at; /* SELECTED, DARK, LOST, FAILED: when; path.heard_at may be long before it */
 };
 
 int ice_new(struct ice **out, const struct ice_config *cfg, const struct rng *rng);

@@ -209,7 +209,7 @@ static void on_check_ok(struct ice *a, usec now, struct ice_pair *p, uint8_t age
     p->local_type = type_of_mapped(a, p->base, &m->mapped);
     a->remotes[p->remote].has_answered = true;
     if (a->selected != ICE_NONE && p == &a->pairs[a->selected])
-        ice_end_suspicion(a);
+        ice_acquit(a);
     ice_note_answered(a, p, age, now);
     ice_note_sped(a, m);
     ice_select(a, now);

@@ -16,9 +16,9 @@
 
 /* Per pair: a few sends at a steady pace, then doubled up to 1.6 s, 13 s in all; a pair tried once
  * more gets fewer. Per question to a server: doubled, 5 s (deviations.md, I3). */
-#define ICE_CHECK_SENDS_MAX    14
-#define ICE_CHECK_SENDS_STEADY 4
-#define ICE_RETRY_SENDS_MAX    6
+#define ICE_CHECK_SENDS_MAX    15
+#define ICE_CHECK_SENDS_STEADY 6
+#define ICE_RETRY_SENDS_MAX    8
 #define ICE_QUERY_SENDS_MAX    6
 #define ICE_RTO_MIN_US         (30 * MILLISECOND)
 #define ICE_RTO_MAX_US         (1600 * MILLISECOND)

@@ -102,6 +102,6 @@ bool ice_poll_event(struct ice *a, struct ice_event *ev)
     if (!a->dark_due)
         return false;
     a->dark_due = false;
-    *ev = (struct ice_event){ .type = ICE_EVENT_DARK };
+    *ev = (struct ice_event){ .type = ICE_EVENT_DARK, .at = a->dark_at };
     return true;
 }

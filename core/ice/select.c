@@ -35,6 +35,7 @@ static void set_selected(struct ice *a, uint8_t pair, usec now)
 
     if (pair == a->selected)
         return;
+    a->is_on_trial = ice_is_path(a, a->selected);
     a->selected = pair;
     a->had_path = true;
     a->active_at = now;
@@ -93,6 +94,7 @@ bool ice_leave_selected(struct ice *a, usec now, usec heard_since)
         return false;
     shun(silent, now);
     take(a, best, now);
+    a->is_on_trial = false; /* there is nothing to return to */
     return true;
 }
 
@@ -141,7 +143,7 @@ void ice_lose_selected(struct ice *a, usec now)
     if (take_any(a, now))
         return;
     ice_end_suspicion(a);
-    ice_tell_dark(a);
+    ice_tell_dark(a, now);
     begin_anew(a);
     ice_enter(a, ICE_CHECKING, now);
     a->fail_at = now + a->cfg.consent_timeout_us;

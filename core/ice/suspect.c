@@ -6,7 +6,9 @@
  *
  * Suspected by the owner, who hears nothing of what it sent; by data that comes another way; or by
  * a check of ours that goes unanswered on a path that is otherwise silent. Only an answer acquits:
- * data that still comes says nothing about the other direction. */
+ * data that still comes says nothing about the other direction. A path that data has just moved to is
+ * on trial: until data has come by it too, answers do not acquit it of what its owner suspects, and
+ * data goes back to another path that answers. */
 #include "core/ice/agent.h"
 
 static const struct ice_pair *selected_path(const struct ice *a)
@@ -25,15 +27,23 @@ static usec dark_after(const struct ice_pair *p)
     return usec_max(ICE_DARK_US, 3 * (usec)p->rtt_us);
 }
 
-void ice_tell_dark(struct ice *a)
+void ice_tell_dark(struct ice *a, usec now)
 {
     a->is_dark = a->dark_due = true;
+    a->dark_at = now;
 }
 
 void ice_end_suspicion(struct ice *a)
 {
     a->suspect_at = a->suspect_next_at = USEC_NEVER;
-    a->is_dark = a->dark_due = false;
+    a->is_dark = a->dark_due = a->is_accused = false;
+}
+
+/* The selected path answered. */
+void ice_acquit(struct ice *a)
+{
+    if (!a->is_on_trial || !a->is_accused || a->is_dark)
+        ice_end_suspicion(a);
 }
 
 /* How many paths are better than this one. */
@@ -69,10 +79,16 @@ static void suspect(struct ice *a, usec now)
     a->suspect_at = a->suspected_at = a->suspect_next_at = now;
 }
 
-void ice_suspect(struct ice *a, usec now)
+void ice_doubt(struct ice *a, usec now)
 {
     suspect(a, now);
     ice_tick(a, now);
+}
+
+void ice_suspect(struct ice *a, usec now)
+{
+    a->is_accused = selected_path(a) != NULL;
+    ice_doubt(a, now);
 }
 
 /* The peer's data came by another path than the selected one, which has been silent: the peer may
@@ -83,7 +99,7 @@ void ice_suspect_other_way(struct ice *a, usec now)
 
     if (p && now >= p->heard_at + ice_decision_us(p) &&
         now >= a->suspected_at + ICE_SUSPECT_AGAIN_US)
-        ice_suspect(a, now);
+        ice_doubt(a, now);
 }
 
 /* When a check without answer becomes suspicion by itself; USEC_NEVER while all is well. Where the
@@ -122,10 +138,16 @@ void ice_suspect_tick(struct ice *a, usec now)
     p = selected_path(a);
     if (!p || a->suspect_at == USEC_NEVER || has_left(a, p, now))
         return;
-    if (!a->is_dark && now >= a->suspect_at + dark_after(p))
-        ice_tell_dark(a);
+    if (!a->is_dark && now >= a->suspect_at + dark_after(p)) {
+        if (p->heard_at >= a->suspect_at && a->is_on_trial) { /* nobody answers but itself */
+            ice_end_suspicion(a);
+            return;
+        }
+        ice_tell_dark(a, now);
+    }
     if (now >= a->suspect_next_at) {
         ask_all(a, now);
+        a->suspect_round_at = now;
         a->suspect_next_at = now + pace(a, p);
     }
 }

@@ -16,6 +16,7 @@ struct run {
     usec now;
     struct stun_id asked; /* the id of the last request that went out */
     struct addr asked_from, asked_to;
+    uint8_t carried[900]; /* what the checks carry */
 };
 
 static struct addr pick_addr(struct rd *in)
@@ -42,6 +43,7 @@ static struct bytes sign(struct run *r, uint8_t kind, uint8_t raw[700])
 {
     struct wr w = wr_of(raw, 700);
     struct addr mapped = pick_addr(&r->in);
+    uint8_t priority = rd_u8(&r->in);
     char username[64] = { 0 };
 
     memcpy(username, ice_ufrag(r->ice), strlen(ice_ufrag(r->ice)));
@@ -52,7 +54,13 @@ static struct bytes sign(struct run *r, uint8_t kind, uint8_t raw[700])
     else
         stun_add_xor_mapped(&w, &mapped);
     stun_add_bytes(&w, STUN_ATTR_USERNAME, bytes_of_string(username));
-    stun_add_u32(&w, STUN_ATTR_PRIORITY, (uint32_t)rd_u8(&r->in) << 16);
+    stun_add_u32(&w, STUN_ATTR_PRIORITY, (uint32_t)priority << 16);
+    if (priority & 1)
+        stun_add_u32(&w, STUN_ATTR_NOMINATION, priority);
+    if (priority & 2)
+        stun_add_bytes(&w, STUN_ATTR_DTLS, rd_bytes(&r->in, priority));
+    if (priority & 6)
+        stun_add_bytes(&w, STUN_ATTR_DTLS_ACKS, rd_bytes(&r->in, priority & 28));
     stun_add_u64(&w, kind & 16 ? STUN_ATTR_ICE_CONTROLLING : STUN_ATTR_ICE_CONTROLLED,
                  (uint64_t)kind << 56);
     if (kind & 32)
@@ -61,6 +69,17 @@ static struct bytes sign(struct run *r, uint8_t kind, uint8_t raw[700])
                        bytes_of_string((kind & 3) == STUN_REQUEST ? ice_pwd(r->ice) : REMOTE_PWD));
     stun_add_fingerprint(&w);
     return wr_written(&w);
+}
+
+/* What a datagram brought lies within it. */
+static void look_at_sped(const struct ice *a, struct bytes dgram)
+{
+    struct ice_sped got;
+
+    if (!ice_get_sped(a, &got))
+        return;
+    assert(!got.has_data || (got.data.data >= dgram.data && got.data.len <= dgram.len));
+    assert(!got.is_on || (got.acks.data >= dgram.data && got.acks.len <= dgram.len));
 }
 
 static void give(struct run *r)
@@ -75,6 +94,41 @@ static void give(struct run *r)
     else
         dgram = sign(r, kind, raw);
     assert(ice_input(r->ice, r->now, &local, &from, dgram) < VERDICT_COUNT);
+    look_at_sped(r->ice, dgram);
+}
+
+/* The calls of one byte that leave no choice but an address. */
+static void call_by_name(struct run *r, uint8_t what)
+{
+    struct ice_sped sped = { .is_on = what & 8, .has_data = what & 16, .acks = { r->carried, 8 } };
+    struct addr a = pick_addr(&r->in), b = pick_addr(&r->in);
+
+    switch (what & 7) {
+    case 0:
+        ice_add_relayed(r->ice, r->now, &a, &b, what);
+        break;
+    case 1:
+        ice_remove_base(r->ice, r->now, &a);
+        break;
+    case 2:
+        ice_set_abilities(r->ice, what >> 3 & 3);
+        break;
+    case 3:
+        ice_suspect(r->ice, r->now);
+        break;
+    case 4:
+        ice_check_again(r->ice, r->now);
+        break;
+    case 5:
+        ice_heard(r->ice, r->now, &a, &b);
+        break;
+    case 6:
+        ice_heard(r->ice, r->now, &r->asked_from, &r->asked_to);
+        break;
+    default:
+        sped.data = bytes_of(r->carried, what & 32 ? sizeof r->carried : 0);
+        ice_set_sped(r->ice, &sped);
+    }
 }
 
 static void call(struct run *r)
@@ -98,6 +152,8 @@ static void call(struct run *r)
         ice_end_local(r->ice, r->now);
     } else if (what == 19) {
         ice_end_remote(r->ice, r->now);
+    } else if (what % 8 == 3) {
+        call_by_name(r, rd_u8(&r->in));
     } else if (what % 8 == 4) {
         r->now += (usec)what * 100 * MILLISECOND;
         ice_tick(r->ice, r->now);
@@ -130,8 +186,25 @@ static void drain(struct run *r)
         assert(++rounds < 400);
 }
 
+/* No pair and no candidate has a base that is gone; every path selected is one that works. */
+static void check_tables(const struct ice *a)
+{
+    struct ice_pair_info info[ICE_PAIRS_MAX];
+
+    for (uint8_t i = 0; i < a->pair_count; i++)
+        assert(a->bases[a->pairs[i].base].addr.family != ADDR_NONE &&
+               a->pairs[i].remote < a->remote_count);
+    for (uint8_t i = 0; i < a->local_count; i++)
+        assert(a->bases[a->locals[i].base].addr.family != ADDR_NONE);
+    for (uint8_t i = 0; i < a->answer_count; i++)
+        assert(a->bases[a->answers[i].base].addr.family != ADDR_NONE);
+    assert(ice_get_pairs(a, info, COUNT(info)) == a->pair_count);
+    assert(a->suspect_at == USEC_NEVER || a->selected != ICE_NONE);
+}
+
 static void check_limits(const struct ice *a)
 {
+    check_tables(a);
     assert(a->pair_count <= ICE_PAIRS_MAX && a->remote_count <= ICE_CANDIDATES_MAX);
     assert(a->local_count <= ICE_CANDIDATES_MAX && a->base_count <= ICE_BASES_MAX);
     assert((a->state == ICE_CONNECTED) == (a->selected != ICE_NONE));

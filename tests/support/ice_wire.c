@@ -66,6 +66,8 @@ static void put_packet(struct wire *w, int lan, const struct addr *from, const s
 {
     struct wire_packet *p = &w->packets[w->packet_count];
 
+    if (data.data[0] > 3 && (addr_equal(&w->cut_data, from) || addr_equal(&w->cut_data, to)))
+        return;
     if (rng_below(&w->rng, 1000000) < w->loss_ppm || is_cut(w, from, to))
         return;
     assert(w->packet_count < WIRE_PACKETS_MAX && data.len <= sizeof p->data);

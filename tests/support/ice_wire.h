@@ -50,6 +50,7 @@ struct wire {
     struct addr cut_host; /* nothing to or from this address arrives */
     struct addr cut_also; /* nor this one */
     struct addr cut_from; /* nothing from this address arrives */
+    struct addr cut_data; /* to and from this one only checks and answers do */
 
     /* Applications: each side with a path sends so often (0: never), and grows suspicious when
      * nothing has come for so long (0: never). */

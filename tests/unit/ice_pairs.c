@@ -187,7 +187,7 @@ TEST(the_worst_pairs_give_way)
 
 TEST(beyond_the_burst_checks_keep_the_pace)
 {
-    struct ice_config patient = { .controlling = true, .check_rto_us = 250 * MILLISECOND };
+    struct ice_config patient = { .controlling = true, .check_rto_us = 500 * MILLISECOND };
     struct peer p;
     usec now = PEER_NOW;
     size_t sent = 0;

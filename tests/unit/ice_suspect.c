@@ -208,6 +208,68 @@ TEST(a_late_answer_is_no_reason_to_leave)
     wire_deinit(&w);
 }
 
+/* A better path appears that answers checks and carries nothing else, as behind a filter. */
+TEST(a_new_path_that_carries_no_data_is_given_up)
+{
+    struct wire w;
+    usec start;
+
+    wire_init(&w, 7, &controlling, NULL);
+    w.delay_us = 20 * MILLISECOND;
+    wire_set_abilities(&w, BOTH);
+    wire_add_host(&w, 0, "[fd00::10]:4001", 1000);
+    wire_add_host(&w, 1, "[fd00::20]:5001", 1000);
+    wire_signal(&w, 0);
+    CHECK("connects", wire_connect(&w, w.now + SECOND));
+    wire_talk(&w, 20 * MILLISECOND, 200 * MILLISECOND);
+    wire_run(&w, w.now + 5 * SECOND);
+    w.cut_data = wire_addr("192.168.1.20:5000");
+    wire_add_host(&w, 0, "192.168.1.10:4000", 2000);
+    wire_add_host(&w, 1, "192.168.1.20:5000", 2000);
+    start = w.now;
+    wire_run(&w, start + 100 * MILLISECOND);
+    CHECK("adopted", both_on(&w, ADDR_IPV4));
+    wire_run(&w, start + 600 * MILLISECOND);
+    CHECK("and left", both_on(&w, ADDR_IPV6));
+    CHECK("data is back", w.node[0].data_at > w.now - 50 * MILLISECOND &&
+                              w.node[1].data_at > w.now - 50 * MILLISECOND);
+    w.node[0].selected_count = 0;
+    wire_run(&w, start + 120 * SECOND);
+    CHECK("tried again ever more rarely", w.node[0].selected_count <= 12);
+    CHECK("never dark", w.node[0].dark_count + w.node[1].dark_count == 0);
+    wire_deinit(&w);
+}
+
+/* The NAT of one side forgets everything and maps anew. The other side is public: no restart. */
+TEST(a_nat_that_is_rebooted_is_survived)
+{
+    for (int natted = 0; natted < 2; natted++) {
+        struct wire w;
+        struct wire_node *n;
+        usec reboot;
+
+        wire_init(&w, 8, &controlling, NULL);
+        w.delay_us = 20 * MILLISECOND;
+        wire_set_abilities(&w, BOTH);
+        n = &w.node[natted];
+        n->lan = 1;
+        n->nat_ip = wire_addr("198.51.100.10:1");
+        wire_add_host(&w, natted, "192.168.1.10:4000", 2000);
+        wire_add_host(&w, 1 - natted, "203.0.113.20:5000", 2000);
+        wire_signal(&w, 0);
+        CHECK("connects", wire_connect(&w, w.now + SECOND));
+        wire_talk(&w, 20 * MILLISECOND, 200 * MILLISECOND);
+        wire_run(&w, w.now + 5 * SECOND);
+        n->nat_ip = wire_addr("198.51.100.77:1");
+        n->opened_count = 0;
+        reboot = w.now;
+        wire_run(&w, reboot + SECOND);
+        CHECK("data flows within a second", w.node[0].data_at > w.now - 50 * MILLISECOND &&
+                                                w.node[1].data_at > w.now - 50 * MILLISECOND);
+        wire_deinit(&w);
+    }
+}
+
 TEST(calls_before_there_is_a_path_are_harmless)
 {
     struct peer p;
@@ -284,5 +346,7 @@ TESTS(TEST_ROW(a_black_path_is_left_within_half_a_second),
       TEST_ROW(a_path_that_comes_and_goes_is_shunned_longer_each_time),
       TEST_ROW(nobody_answers_is_told_once), TEST_ROW(darkness_costs_few_datagrams),
       TEST_ROW(loss_alone_makes_nobody_leave), TEST_ROW(a_late_answer_is_no_reason_to_leave),
+      TEST_ROW(a_new_path_that_carries_no_data_is_given_up),
+      TEST_ROW(a_nat_that_is_rebooted_is_survived),
       TEST_ROW(calls_before_there_is_a_path_are_harmless),
       TEST_ROW(check_again_tries_what_had_failed), TEST_ROW(check_again_is_bounded))
