@@ -130,6 +130,9 @@ static void post(struct session_pair *p, int from)
     for (size_t i = 0; i < run->count; i++) {
         struct bytes dgram = out_datagram(run, i);
 
+        if (p->lose_nth && --p->lose_nth == 0)
+            continue;
+
         p->longest = dgram.len > p->longest ? dgram.len : p->longest;
         post_one(p, &letter, dgram);
     }

@@ -68,6 +68,7 @@ struct session_pair {
     bool is_deaf[2];    /* does not take what arrives */
     bool is_talking[2]; /* sends a byte on channel 0 as soon as it is open */
     uint64_t posted;    /* datagrams that left */
+    uint64_t lose_nth;  /* of those that leave from here on; 0: none */
     size_t longest;     /* of those that arrived */
     struct session_letter *letters;
     size_t letter_count;
