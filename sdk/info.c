@@ -1,4 +1,5 @@
 /* info.c: what a session can tell about itself. The core's figures are the loop's to read. */
+#include <stdio.h>
 #include <string.h>
 
 #include "sdk/internal.h"
@@ -7,17 +8,29 @@
 struct question {
     struct link *link;
     struct session_info info;
-    usec connect_us;
+    usec connect_us, now;
+    struct ice_pair_info *pairs; /* room for ICE_PAIRS_MAX; NULL: not asked for */
+    size_t pair_count;
 };
 
 static void ask_on_loop(void *ctx)
 {
     struct question *q = ctx;
 
-    if (q->link->session)
+    if (q->link->session) {
         session_get_info(q->link->session, &q->info);
+        if (q->pairs)
+            q->pair_count = session_get_pairs(q->link->session, q->pairs, ICE_PAIRS_MAX);
+    }
     q->connect_us = q->link->connect_us;
+    q->now = io_now();
 }
+
+_Static_assert((int)HAWSER_END_HOST == ICE_HOST && (int)HAWSER_END_RELAYED == ICE_RELAYED,
+               "the core's names are the public ones");
+_Static_assert((int)HAWSER_PAIR_WAITING == ICE_FATE_WAITING &&
+                   (int)HAWSER_PAIR_FAILED == ICE_FATE_FAILED,
+               "so are its fates");
 
 /* The same network, as far as addresses can tell. */
 static enum hawser_path_kind kind_of(const struct ice_path *p)
@@ -27,6 +40,70 @@ static enum hawser_path_kind kind_of(const struct ice_path *p)
     if (p->local_type == ICE_RELAYED || p->remote_type == ICE_RELAYED)
         return HAWSER_PATH_RELAYED;
     return scope == ADDR_SCOPE_GLOBAL ? HAWSER_PATH_DIRECT : HAWSER_PATH_LAN;
+}
+
+static bool is_relayed_pair(const struct ice_pair_info *p)
+{
+    return p->local_type == ICE_RELAYED || p->remote_type == ICE_RELAYED;
+}
+
+/* What the fates of the direct pairs say of why none of them carries the data. */
+static void explain_relay(const struct question *q, char why[HAWSER_WHY_MAX])
+{
+    unsigned fates[ICE_FATE_FAILED + 1] = { 0 }, direct = 0, public = 0;
+
+    for (size_t i = 0; i < q->pair_count; i++) {
+        if (is_relayed_pair(&q->pairs[i]))
+            continue;
+        direct++;
+        fates[q->pairs[i].fate]++;
+        public += addr_scope_of(&q->pairs[i].remote) == ADDR_SCOPE_GLOBAL;
+    }
+    if (direct == 0)
+        (void)snprintf(why, HAWSER_WHY_MAX, "the two have no addresses of one family to try");
+    else if (fates[ICE_FATE_WORKS])
+        (void)snprintf(why, HAWSER_WHY_MAX, "a direct path has just been found");
+    else if (fates[ICE_FATE_WAITING] + fates[ICE_FATE_TRYING])
+        (void)snprintf(why, HAWSER_WHY_MAX, "%u of %u direct pairs are still being tried",
+                       fates[ICE_FATE_WAITING] + fates[ICE_FATE_TRYING], direct);
+    else if (public == 0)
+        (void)snprintf(why, HAWSER_WHY_MAX,
+                       "the peer has no public address: UDP to its STUN server is blocked, or it "
+                       "has none; %u local ones did not answer",
+                       direct);
+    else
+        (void)snprintf(why, HAWSER_WHY_MAX,
+                       "none of %u direct pairs answered: NATs or a firewall let no UDP through "
+                       "between these two",
+                       direct);
+}
+
+static uint32_t loss_of(const struct sctp_info *s)
+{
+    return s->data_chunks_sent ? (uint32_t)(s->retransmitted_chunks * 1000000 / s->data_chunks_sent)
+                               : 0;
+}
+
+static void fill_path(const struct question *q, struct hawser_session_info *info)
+{
+    const struct session_info *s = &q->info;
+
+    info->direct_retry_us = -1;
+    info->path_mtu = (uint32_t)s->path_mtu;
+    info->path_changes = s->path_count ? s->path_count - 1 : 0;
+    info->restarts = s->restarts;
+    if (!s->has_path)
+        return;
+    info->path = kind_of(&s->path);
+    info->local_kind = (enum hawser_end_kind)s->path.local_type;
+    info->remote_kind = (enum hawser_end_kind)s->path.remote_type;
+    (void)addr_format(&s->path.local, info->local_address);
+    (void)addr_format(&s->path.remote, info->remote_address);
+    if (info->path != HAWSER_PATH_RELAYED)
+        return;
+    explain_relay(q, info->why_relayed);
+    if (s->retry_at != USEC_NEVER)
+        info->direct_retry_us = usec_max(s->retry_at - q->now, 0);
 }
 
 static void fill_channels(struct link *l, const struct session_info *from,
@@ -51,11 +128,8 @@ static void fill_info(struct question *q, struct hawser_session_info *info)
 
     memset(info, 0, sizeof *info);
     memcpy(info->peer_id, q->link->peer.id, ID_BYTES);
-    if (s->has_path) {
-        info->path = kind_of(&s->path);
-        (void)addr_format(&s->path.local, info->local_address);
-        (void)addr_format(&s->path.remote, info->remote_address);
-    }
+    fill_path(q, info);
+    info->loss_ppm = loss_of(&s->sctp);
     info->rtt_us = s->sctp.srtt_us ? s->sctp.srtt_us : s->path.rtt_us;
     info->connect_us = q->connect_us;
     info->established_us = s->established_us;
@@ -67,16 +141,56 @@ static void fill_info(struct question *q, struct hawser_session_info *info)
     fill_channels(q->link, s, info);
 }
 
+/* The question is asked on the loop's thread, and answered when this returns. */
+static void ask(struct question *q)
+{
+    io_loop_run(lib.loop, ask_on_loop, q);
+}
+
 int hawser_session_info(int handle, struct hawser_session_info *info)
 {
-    struct question q = { .link = NULL };
+    struct ice_pair_info pairs[ICE_PAIRS_MAX];
+    struct question q = { .pairs = pairs };
     int code = call_enter_link(handle, &q.link);
 
     if (code)
         return code;
     if (info) {
-        io_loop_run(lib.loop, ask_on_loop, &q);
+        ask(&q);
         fill_info(&q, info);
+    } else {
+        code = HAWSER_ERR_INVALID;
+    }
+    call_leave_link(q.link);
+    return code;
+}
+
+static void fill_pair(const struct ice_pair_info *from, struct hawser_pair *to)
+{
+    *to = (struct hawser_pair){
+        .local_kind = (enum hawser_end_kind)from->local_type,
+        .remote_kind = (enum hawser_end_kind)from->remote_type,
+        .fate = (enum hawser_pair_fate)from->fate,
+        .rtt_us = from->rtt_us,
+        .checks = from->checks,
+    };
+    (void)addr_format(&from->local, to->local_address);
+    (void)addr_format(&from->remote, to->remote_address);
+}
+
+int hawser_session_pairs(int handle, struct hawser_pair *pairs, int max)
+{
+    struct ice_pair_info found[ICE_PAIRS_MAX];
+    struct question q = { .pairs = found };
+    int code = call_enter_link(handle, &q.link);
+
+    if (code)
+        return code;
+    if (pairs && max >= 0) {
+        ask(&q);
+        code = q.pair_count < (size_t)max ? (int)q.pair_count : max;
+        for (int i = 0; i < code; i++)
+            fill_pair(&found[i], &pairs[i]);
     } else {
         code = HAWSER_ERR_INVALID;
     }
@@ -93,7 +207,7 @@ int hawser_channel_buffer(int handle, int channel, struct hawser_buffer *buffer)
     if (code)
         return code;
     if (buffer && channel >= 0 && channel < HAWSER_CHANNELS) {
-        io_loop_run(lib.loop, ask_on_loop, &q);
+        ask(&q);
         rings_get_fill(&q.link->rings, (unsigned)channel, &fill);
         *buffer = (struct hawser_buffer){
             .unsent = (uint32_t)(fill.unsent + q.info.unsent[channel]),

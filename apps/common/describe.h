@@ -13,7 +13,14 @@ const char *describe_path(enum hawser_path_kind path);
 /* "direct 192.0.2.1:4000 - 192.0.2.2:4001, round trip 0.4 ms". */
 void describe_session(const struct hawser_session_info *info, char *text, size_t cap);
 
-/* All that is known of a session; NULL if it is gone. */
+/* "host", "server-reflexive", …; "works", "failed", … */
+const char *describe_end(enum hawser_end_kind kind);
+const char *describe_fate(enum hawser_pair_fate fate);
+
+/* Every pair that was tried: an array, best first. */
+json_t *describe_pairs_json(int handle);
+
+/* All that is known of a session but its pairs; NULL if it is gone. */
 json_t *describe_session_json(int handle);
 
 #endif

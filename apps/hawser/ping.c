@@ -1,8 +1,11 @@
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "apps/common/ask.h"
 #include "apps/common/client.h"
 #include "apps/common/clock.h"
+#include "apps/common/describe.h"
 #include "apps/common/say.h"
 #include "apps/common/stop.h"
 #include "apps/hawser/commands.h"
@@ -11,7 +14,30 @@ struct pinger {
     int64_t count, interval_ms; /* count 0: until a signal */
     int64_t done;
     usec least, most, sum;
+    char path[200]; /* the last one told of, without its round trip */
 };
+
+/* Tells of each path that carries the session: first, as a rule, the one that was there first, then
+ * better ones. */
+static void say_path(struct pinger *p, int handle)
+{
+    struct hawser_session_info info;
+    char text[sizeof p->path];
+
+    if (hawser_session_info(handle, &info))
+        return;
+    (void)snprintf(text, sizeof text, "%s %s - %s", describe_path(info.path), info.local_address,
+                   info.remote_address);
+    if (strcmp(text, p->path) == 0)
+        return;
+    memcpy(p->path, text, sizeof text);
+    say("path: %s", text);
+    if (*info.why_relayed)
+        say("      relayed: %s", info.why_relayed);
+    if (info.direct_retry_us >= 0)
+        say("      direct is tried next in %lld s", (long long)(info.direct_retry_us / SECOND));
+    say_json(describe_session_json(handle));
+}
 
 static int ping_once(struct pinger *p, struct ask *ask)
 {
@@ -44,6 +70,7 @@ static int ping_all(void *ctx, int handle)
 
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
         next_at += p->interval_ms * MILLISECOND;
+        say_path(p, handle);
         code = stop_asked() ? EXIT_CODE_OK : ping_once(p, &ask);
     }
     ask_deinit(&ask);
@@ -65,7 +92,7 @@ int command_ping(int argc, char **argv)
     const struct options_spec spec = {
         .usage = "ping [OPTIONS] ID",
         .about = "Sends requests on the control channel and prints how long each answer took,\n"
-                 "until ^C or --count.",
+                 "and each path they took, until ^C or --count.",
         .rules = rules,
         .count = sizeof rules / sizeof *rules,
         .operands_least = 1,

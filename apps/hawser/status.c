@@ -49,12 +49,43 @@ static void say_device(const json_t *info)
     say("files    %s", json_is_true(json_object_get(info, "files")) ? "served" : "not served");
 }
 
+static void say_session(const struct hawser_session_info *s)
+{
+    char text[200];
+
+    describe_session(s, text, sizeof text);
+    say("path     %s", text);
+    say("ends     %s here, %s there; datagrams of %u bytes pass", describe_end(s->local_kind),
+        describe_end(s->remote_kind), s->path_mtu);
+    if (*s->why_relayed)
+        say("relayed  %s", s->why_relayed);
+    if (s->direct_retry_us >= 0)
+        say("retry    direct is tried next in %lld s", (long long)(s->direct_retry_us / 1000000));
+    say("connect  %.1f ms, %.1f of them after the answer", (double)s->connect_us / 1000,
+        (double)s->established_us / 1000);
+    say("loss     %.2f %%: %llu of %llu chunks sent again", (double)s->loss_ppm / 10000,
+        (unsigned long long)s->chunks_resent, (unsigned long long)s->chunks_sent);
+}
+
+static void say_pairs(int handle)
+{
+    struct hawser_pair pairs[HAWSER_PAIRS_MAX];
+    int count = hawser_session_pairs(handle, pairs, HAWSER_PAIRS_MAX);
+
+    for (int i = 0; i < count; i++) {
+        const struct hawser_pair *p = &pairs[i];
+
+        say("pair     %-8s %s (%s) - %s (%s), %u checks%s", describe_fate(p->fate),
+            p->local_address, describe_end(p->local_kind), p->remote_address,
+            describe_end(p->remote_kind), p->checks, p->rtt_us ? "" : ", no answer");
+    }
+}
+
 static int status_of(void *ctx, int handle)
 {
     struct hawser_session_info session;
     struct ask ask;
-    json_t *info;
-    char text[200];
+    json_t *info, *described;
 
     (void)ctx;
     ask_init(&ask, handle);
@@ -64,14 +95,14 @@ static int status_of(void *ctx, int handle)
         return EXIT_CODE_FAILED;
     say_device(info);
     if (!hawser_session_info(handle, &session)) {
-        describe_session(&session, text, sizeof text);
-        say("path     %s\nconnect  %.1f ms\nloss     %llu of %llu chunks sent again", text,
-            (double)session.connect_us / 1000, (unsigned long long)session.chunks_resent,
-            (unsigned long long)session.chunks_sent);
+        say_session(&session);
+        say_pairs(handle);
     }
     json_object_del(info, "id"); /* these two are the reply's, not the device's */
     json_object_del(info, "ok");
-    say_json(json_pack("{soso*}", "device", info, "session", describe_session_json(handle)));
+    described = describe_session_json(handle);
+    (void)json_object_set_new(described, "pairs", describe_pairs_json(handle));
+    say_json(json_pack("{soso*}", "device", info, "session", described));
     return EXIT_CODE_OK;
 }
 

@@ -86,6 +86,7 @@ enum hawser_code { HAWSER_CODES(HAWSER_AS_ENUM) };
  *   "turn_password"  … which no log line ever shows
  *   "turn_ca"        PEM file to trust for turns: URIs; default: the system's certificates
  *   "bind"           comma-separated local IP addresses to use; default: all interfaces
+ *   "lan"            1: look for devices on the local network, and let ours be found; 0: do not
  *   "sessions_max"   of this process, 1…4096, default 256
  *   "dead_ms"        silence until a session is lost, 6000…60000, default 30000
  *   "flush_ms"       most that disconnect waits for unsent data, 0…10000, default 1000
@@ -206,14 +207,32 @@ struct hawser_channel_info {
     uint32_t unsent, unread; /* bytes in the buffers now */
 };
 
+/* How an end of a path was found (RFC 8445 §5.1): an address of the host itself, as a STUN server
+ * or the peer saw it behind a NAT, or an address on a relay. */
+enum hawser_end_kind {
+    HAWSER_END_HOST,
+    HAWSER_END_SERVER_REFLEXIVE,
+    HAWSER_END_PEER_REFLEXIVE,
+    HAWSER_END_RELAYED
+};
+
+#define HAWSER_WHY_MAX 160
+
 struct hawser_session_info {
     char peer_id[HAWSER_ID_MAX];
     enum hawser_path_kind path;
+    enum hawser_end_kind local_kind, remote_kind;
     char local_address[HAWSER_ADDRESS_MAX], remote_address[HAWSER_ADDRESS_MAX];
-    int64_t rtt_us;         /* smoothed round trip; 0 while unknown */
-    int64_t connect_us;     /* hawser_connect() to its callback */
-    int64_t established_us; /* the answer's arrival to the first channel byte being possible */
-    uint64_t packets_sent;  /* SCTP packets */
+    char why_relayed[HAWSER_WHY_MAX]; /* English, for people; empty unless path is relayed */
+    int64_t direct_retry_us; /* relayed: until direct is tried next; otherwise, and unknown: -1 */
+    uint32_t path_mtu;       /* bytes of UDP payload that go through whole */
+    uint32_t path_changes;   /* how often data took another path */
+    uint32_t restarts;       /* how often paths were looked for anew, through signaling */
+    uint32_t loss_ppm;       /* of a million chunks sent, how many had to be sent again */
+    int64_t rtt_us;          /* smoothed round trip; 0 while unknown */
+    int64_t connect_us;      /* hawser_connect() to its callback */
+    int64_t established_us;  /* the answer's arrival to the first channel byte being possible */
+    uint64_t packets_sent;   /* SCTP packets */
     uint64_t packets_received;
     uint64_t packets_dropped; /* received, but malformed, forged or unexpected */
     uint64_t chunks_sent;     /* DATA chunks, retransmissions included */
@@ -222,6 +241,28 @@ struct hawser_session_info {
 };
 
 HAWSER_API int hawser_session_info(int handle, struct hawser_session_info *info);
+
+enum hawser_pair_fate {
+    HAWSER_PAIR_WAITING,  /* its turn has not come */
+    HAWSER_PAIR_TRYING,   /* asked, no answer yet */
+    HAWSER_PAIR_WORKS,    /* answers; kept for the day the selected one does not */
+    HAWSER_PAIR_SELECTED, /* data goes here */
+    HAWSER_PAIR_FAILED    /* no answer */
+};
+
+#define HAWSER_PAIRS_MAX 100
+
+/* A local and a remote address that were tried together (RFC 8445 §6.1.2). */
+struct hawser_pair {
+    enum hawser_end_kind local_kind, remote_kind;
+    enum hawser_pair_fate fate;
+    char local_address[HAWSER_ADDRESS_MAX], remote_address[HAWSER_ADDRESS_MAX];
+    int64_t rtt_us;  /* 0 before the first answer */
+    uint32_t checks; /* sent */
+};
+
+/* Fills in the pairs of a session, best first, at most `max`; returns how many. */
+HAWSER_API int hawser_session_pairs(int handle, struct hawser_pair *pairs, int max);
 
 struct hawser_buffer {
     uint32_t unsent; /* accepted and not yet acknowledged by the peer's transport */
