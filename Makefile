@@ -5,7 +5,7 @@ export DESTDIR
 
 CONFIGURE = cmake -S . -G Ninja -B
 
-.PHONY: build help demo test check interop long bench fuzz install clean
+.PHONY: build help demo test check interop long nat bench fuzz install clean
 
 build: ## compile everything into build/
 	@tools/bootstrap build
@@ -40,6 +40,12 @@ long: ## hours: fuzzing, 100 000 simulated sessions, 100 MiB with foreign peers
 fuzz: ## search with every fuzz target: SECONDS_EACH=600
 	@tools/bootstrap test
 	@tools/run-tests fuzz
+
+nat: ## time to the first data over every pair of NATs, libnice beside it; writes build/nat.json, .svg
+	@tools/bootstrap nat
+	@$(CONFIGURE) $(BUILD)/nat -DCMAKE_BUILD_TYPE=Release >/dev/null
+	@ninja -C $(BUILD)/nat net
+	@tests/net/nat $(BUILD)/nat --out $(BUILD)
 
 bench: ## throughput, CPU, connect time and memory; writes build/bench.json
 	@tools/bootstrap bench

@@ -319,7 +319,7 @@ bool lab_init(struct lab *l, const struct topology *plan)
     for (int i = 0; i < plan->port_count; i++)
         if (!add_port(l, i))
             return false;
-    return true;
+    return wiring_wait(l);
 }
 
 static void close_if_open(int fd)

@@ -105,8 +105,11 @@ static bool add_router(struct lab_host *h, const struct topology_port *p)
         " chain forward { type filter hook forward priority 0;"
         " iifname \"%s\" ct state new drop; }\n}\n",
         p->device, p->device, p->device);
-    return space_set(h->router, "ipv4/ip_forward", "1") && run_ip(h->router, ADDR_IPV4, &s) &&
-           run_ip(h->space, ADDR_IPV4, &inside) && space_run(h->router, nft, rules.text);
+    if (!space_set(h->router, "ipv4/ip_forward", "1") || !run_ip(h->router, ADDR_IPV4, &s))
+        return false;
+    quieten(h->space, "eth0");
+    quieten(h->router, "lan0");
+    return run_ip(h->space, ADDR_IPV4, &inside) && space_run(h->router, nft, rules.text);
 }
 
 static bool add_host(struct lab *l, int port)
@@ -127,6 +130,30 @@ static bool add_host(struct lab *l, int port)
         return true;
     h->router = space_new();
     return h->router >= 0 && add_router(h, p);
+}
+
+/* A veth carries packets only some time after it was told to, up to a second. */
+static bool wait_until_up(int space, const char *device)
+{
+    static const char *const argv[] = { "sh", "-s", NULL };
+    struct script s = { .len = 0 };
+
+    add(&s,
+        "for i in $(seq 300); do\n"
+        "  ip -o link show %s | grep -q 'state UP' && exit 0\n"
+        "  sleep 0.01\n"
+        "done\nexit 1\n",
+        device);
+    return space_run(space, argv, s.text);
+}
+
+bool wiring_wait(const struct lab *l)
+{
+    for (int i = 0; i < l->host_count; i++)
+        if (l->host[i].router >= 0 &&
+            (!wait_until_up(l->host[i].router, "lan0") || !wait_until_up(l->host[i].space, "eth0")))
+            return false;
+    return true;
 }
 
 static int find_host(const struct lab *l, const char *name)

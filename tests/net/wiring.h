@@ -7,6 +7,9 @@
 /* Makes the host of this port, unless an earlier port has, and its device. False: printed why. */
 bool wiring_add_port(struct lab *l, int port);
 
+/* Returns when all that was made carries packets. */
+bool wiring_wait(const struct lab *l);
+
 /* Takes the interface down, as the host sees it, or up again with its addresses and routes. */
 bool wiring_set_up(struct lab *l, int port, bool is_up);
 
