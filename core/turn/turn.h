@@ -22,7 +22,7 @@
 #define TURN_CHANNELS_MAX    8
 #define TURN_HEAD_MAX        52 /* most that turn_wrap() adds to a datagram, padding included */
 #define TURN_DATAGRAM_MAX    2048
-#define TURN_STREAM_MAX      65536 /* most bytes that turn_input_stream() takes at once */
+#define TURN_STREAM_MAX      8192 /* most bytes that turn_input_stream() takes at once */
 #define TURN_CREDENTIAL_MAX  256
 
 struct turn;

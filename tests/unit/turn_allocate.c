@@ -247,6 +247,22 @@ TEST(a_server_that_forgot_us_is_noticed_by_the_next_refresh)
     turn_net_deinit(&n);
 }
 
+TEST(a_check_tells_at_once_whether_we_are_forgotten)
+{
+    begin(&with_password);
+    turn_check(n.turn, n.now);
+    turn_check(n.turn, n.now);
+    turn_net_run(&n, n.now + SECOND);
+    CHECK("all is well", turn_is_live(n.turn) && n.requests[STUN_REFRESH] == 1);
+    relay_restart(n.relay);
+    turn_check(n.turn, n.now);
+    turn_net_run(&n, n.now);
+    CHECK("437", ended_with(TURN_EVENT_FAILED, 437) && n.event_count == 2);
+    turn_check(n.turn, n.now);
+    CHECK("harmless afterwards", turn_next_timeout(n.turn) == USEC_NEVER);
+    turn_net_deinit(&n);
+}
+
 TEST(a_silent_server_is_asked_until_the_allocation_has_run_out)
 {
     begin(&with_password);
@@ -340,6 +356,7 @@ TESTS(TEST_ROW(an_allocation_takes_two_round_trips),
       TEST_ROW(an_hour_is_kept_alive_with_few_requests), TEST_ROW(a_short_lifetime_is_followed),
       TEST_ROW(stale_nonces_go_unnoticed),
       TEST_ROW(a_server_that_forgot_us_is_noticed_by_the_next_refresh),
+      TEST_ROW(a_check_tells_at_once_whether_we_are_forgotten),
       TEST_ROW(a_silent_server_is_asked_until_the_allocation_has_run_out),
       TEST_ROW(a_gap_at_the_refresh_is_survived), TEST_ROW(stopping_gives_the_allocation_back),
       TEST_ROW(stopping_while_the_answer_is_on_its_way),

@@ -72,16 +72,17 @@ static void begin_bound(void)
 
 TEST(many_messages_in_one_piece)
 {
-    static uint8_t raw[TURN_STREAM_MAX];
+    static uint8_t raw[TURN_STREAM_MAX + 1];
     struct wr w = wr_of(raw, sizeof raw);
 
     begin_bound();
-    for (int i = 0; i < 60; i++)
-        put_channel_data(&w, TURN_CHANNEL_FIRST, 1000);
+    for (int i = 0; i < 64; i++)
+        put_channel_data(&w, TURN_CHANNEL_FIRST, 124);
+    CHECK("the longest piece", w.ok && w.len == TURN_STREAM_MAX);
     CHECK("taken", turn_input_stream(n.turn, n.now, wr_written(&w)) == VERDICT_TAKEN);
-    CHECK("all", pull() == 60);
+    CHECK("all", pull() == 64);
     CHECK("more than is allowed at once cannot be followed",
-          turn_input_stream(n.turn, n.now, bytes_of(raw, sizeof raw + 1)) == VERDICT_MALFORMED);
+          turn_input_stream(n.turn, n.now, bytes_of(raw, sizeof raw)) == VERDICT_MALFORMED);
     turn_net_deinit(&n);
 }
 
