@@ -6,9 +6,9 @@
  *
  * Suspected by the owner, who hears nothing of what it sent; by data that comes another way; or by
  * a check of ours that goes unanswered on a path that is otherwise silent. Only an answer acquits:
- * data that still comes says nothing about the other direction. A path that data has just moved to is
- * on trial: until data has come by it too, answers do not acquit it of what its owner suspects, and
- * data goes back to another path that answers. */
+ * data that still comes says nothing about the other direction. A path that data has just moved to
+ * is on trial: until data has come by it too, answers do not acquit it of what its owner suspects,
+ * and data goes back to another path that answers. */
 #include "core/ice/agent.h"
 
 static const struct ice_pair *selected_path(const struct ice *a)
