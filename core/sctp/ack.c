@@ -23,7 +23,8 @@ static void ack_one(struct pass *p, uint32_t tsn, struct tx_chunk *c)
         tx_leave_flight(s, c);
     } else {
         s->tx.lost_count--;
-        s->tx.rate.lost -= tx_chunk_bytes(c); /* it was not */
+        if (!tx_is_of_old_path(s, c))
+            s->tx.rate.lost -= tx_chunk_bytes(c); /* it was not */
     }
     c->state = TX_ACKED;
     if (!tx_is_of_old_path(s, c))

@@ -73,14 +73,6 @@ static void guess_pacing(struct cc *cc)
         cc->pacing_rate = percent(cc->cwnd_bytes * SECOND / (uint64_t)cc->rtt_us, STARTUP_GAIN);
 }
 
-static void bbr_start(struct cc *cc, usec now)
-{
-    cc->bbr = (struct cc_bbr){ .inflight_hi = SIZE_MAX, .min_rtt_at = now };
-    cc->cwnd_bytes = packets(cc, INITIAL_PACKETS);
-    enter(cc, CC_BBR_STARTUP, now);
-    guess_pacing(cc);
-}
-
 /* ---- The model ------------------------------------------------------------------------------- */
 
 static void learn_rtt(struct cc_bbr *b, usec now, usec rtt_us)
@@ -98,6 +90,17 @@ static void learn_rtt(struct cc_bbr *b, usec now, usec rtt_us)
         b->min_rtt_us = rtt_us;
         b->min_rtt_at = now;
     }
+}
+
+/* What goes first may all be sent again, from a path that died, and measure nothing: so what ICE
+ * measured is the first sample. */
+static void bbr_start(struct cc *cc, usec now)
+{
+    cc->bbr = (struct cc_bbr){ .inflight_hi = SIZE_MAX, .min_rtt_at = now };
+    cc->cwnd_bytes = packets(cc, INITIAL_PACKETS);
+    enter(cc, CC_BBR_STARTUP, now);
+    guess_pacing(cc);
+    learn_rtt(&cc->bbr, now, cc->rtt_us);
 }
 
 /* What the application held back says only that the path is no slower. */

@@ -6,8 +6,9 @@
 void rate_note_sent(struct sctp *s, usec now, struct tx_chunk *c)
 {
     struct rate *r = &s->tx.rate;
+    size_t flight = s->tx.flight_bytes - s->tx.old_flight_bytes;
 
-    if (s->tx.flight_bytes == 0)
+    if (flight == 0)
         r->first_sent_at = r->delivered_at = now; /* a pause is nobody's slowness */
     c->delivered = r->delivered;
     c->delivered_at = r->delivered_at;
@@ -45,7 +46,8 @@ void rate_note_acked(struct sctp *s, usec now, const struct tx_chunk *c)
 
 void rate_note_app_limited(struct sctp *s)
 {
-    s->tx.rate.app_limited_until = s->tx.rate.delivered + s->tx.flight_bytes;
+    s->tx.rate.app_limited_until =
+        s->tx.rate.delivered + s->tx.flight_bytes - s->tx.old_flight_bytes;
     if (s->tx.rate.app_limited_until == 0)
         s->tx.rate.app_limited_until = 1;
 }

@@ -123,7 +123,9 @@ static void run(const struct change *c, uint64_t seed)
     CHECK(c->claim, info.timeouts == 0 || c->dead_us);
     CHECK("packets that pass",
           p.largest_packet <= (c->packet_after < 1160 ? 1160 : c->packet_after));
-    CHECK("no more open", !p.side[0].is_closed && !p.side[1].is_closed);
+    CHECK("the window grows as on any path",
+          p.now - st.since <= c->dead_us + c->rtt_before + 14 * c->rtt_after);
+    CHECK("neither closed", !p.side[0].is_closed && !p.side[1].is_closed);
     pair_deinit(&p);
 }
 
