@@ -14,16 +14,11 @@ START_US = 250000  # until libnice begins, so that both of it are there
 class Hawser:
     """A device and an app in every host of their end, paired, each a process that stays."""
 
-    def __init__(self, laboratory, options=()):
-        self.lab = laboratory
-        self.broker = servers.start_broker(laboratory)
-        self.options = [f"stun={servers.STUN}", "broker_name=laboratory", *options]
+    def __init__(self, laboratory, broker, server=servers.MAIN):
+        self.lab, self.broker = laboratory, broker
+        self.options = ["broker_name=laboratory", *server.options,
+                        f"turn_ca={laboratory.path('ca.pem')}"]
         self.devices, self.apps, self.paired = {}, {}, set()
-
-    def use_relay(self):
-        self.options += [f"turn={servers.TURN}", f"turn_username={servers.USERNAME}",
-                         f"turn_password={servers.PASSWORD}",
-                         f"turn_ca={self.lab.path('ca.pem')}"]
 
     def _start(self, program, host):
         home = self.lab.path(f"{program}-{host}")

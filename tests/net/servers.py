@@ -9,8 +9,22 @@ import kinds
 import lab
 
 USERNAME, PASSWORD = "tester", "not-a-secret"
-STUN = f"{kinds.SERVER_NAME}:3478"
-TURN = f"turn:{kinds.SERVER_NAME}:3478,turns:{kinds.SERVER_NAME}:443"
+
+
+class Server:
+    """coturn in a host of its own, as STUN and TURN server."""
+
+    def __init__(self, host, name, *addresses):
+        self.host, self.name, self.addresses = host, name, addresses
+
+    @property
+    def options(self):
+        """What the library is told of it."""
+        return [f"stun={self.name}:3478", f"turn=turn:{self.name}:3478,turns:{self.name}:443",
+                f"turn_username={USERNAME}", f"turn_password={PASSWORD}"]
+
+
+MAIN = Server("server", kinds.SERVER_NAME, kinds.SERVER4, kinds.SERVER6)
 
 
 def need(command):
@@ -18,30 +32,29 @@ def need(command):
     return path or lab.skip(f"there is no {command}")
 
 
-def make_certificates(folder):
-    """ca.pem, server.pem and server.key: a certificate for the server's name, from a CA of ours."""
+def make_certificates(folder, names):
+    """ca.pem, server.pem and server.key: a certificate for the servers, from a CA of our own."""
     def openssl(*arguments):
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     with open(os.path.join(folder, "names"), "w") as f:
-        f.write(f"subjectAltName=DNS:{kinds.SERVER_NAME}\n")
+        f.write("subjectAltName=" + ",".join(f"DNS:{name}" for name in names) + "\n")
     openssl("req", "-x509", *key, "-days", "2", "-subj", "/CN=laboratory", "-keyout", "ca.key",
             "-out", "ca.pem")
-    openssl("req", *key, "-subj", f"/CN={kinds.SERVER_NAME}", "-keyout", "server.key", "-out",
+    openssl("req", *key, "-subj", f"/CN={names[0]}", "-keyout", "server.key", "-out",
             "server.csr")
     openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
             "-CAcreateserial", "-days", "2", "-extfile", "names", "-out", "server.pem")
 
 
-def write_hosts(laboratory):
-    """The file that stands for the name servers."""
-    path = laboratory.path("hosts")
-    with open(path, "w") as f:
+def prepare(laboratory, servers):
+    """Certificates, and the file that stands for the name servers."""
+    make_certificates(laboratory.path(), [server.name for server in servers])
+    with open(laboratory.path("hosts"), "w") as f:
         f.write("127.0.0.1 localhost\n")
-        for ip in (kinds.SERVER4, kinds.SERVER6):
-            f.write(f"{ip} {kinds.SERVER_NAME}\n")
-    return path
+        for server in servers:
+            f.writelines(f"{ip} {server.name}\n" for ip in server.addresses)
 
 
 def with_hosts(laboratory, command):
@@ -50,33 +63,33 @@ def with_hosts(laboratory, command):
             'mount --bind "$0" /etc/hosts && exec "$@"', laboratory.path("hosts"), *command]
 
 
-def start_coturn(laboratory):
-    """Returns when it answers on UDP 3478, and serves TCP there and TLS on 443."""
-    folder = laboratory.path()
-    if not os.path.exists(laboratory.path("server.pem")):
-        make_certificates(folder)
+def start_coturn(laboratory, server=MAIN):
+    """Returns when it listens: on 3478 to UDP and TCP, on 443 to TLS."""
+    folder, log_path = laboratory.path(), laboratory.path(f"coturn-{server.host}.log")
     command = [need("turnserver"), "-n", "--listening-port=3478", "--tls-listening-port=443",
                f"--user={USERNAME}:{PASSWORD}", "--lt-cred-mech", "--realm=laboratory",
                f"--cert={folder}/server.pem", f"--pkey={folder}/server.key", "--no-cli",
-               f"--userdb={folder}/turndb", f"--pidfile={folder}/turn.pid", "--no-rfc5780",
-               "--log-file=stdout", "--simple-log", "--relay-threads=1"]
-    for ip in (kinds.SERVER4, kinds.SERVER6):
+               f"--userdb={folder}/turndb-{server.host}", "--no-rfc5780", "--simple-log",
+               f"--pidfile={folder}/turn-{server.host}.pid", "--log-file=stdout",
+               "--relay-threads=1"]
+    for ip in server.addresses:
         command += [f"--listening-ip={ip}", f"--relay-ip={ip}"]
-    with open(laboratory.path("coturn.log"), "ab") as log:
-        program = laboratory.start("server", command, stdout=log, log=log)
-    wait_until_listening(laboratory, program)
+    with open(log_path, "ab") as log:
+        program = laboratory.start(server.host, command, stdout=log, log=log)
+    wait_until_listening(laboratory, server, program, log_path)
     return program
 
 
-def wait_until_listening(laboratory, program):
+def wait_until_listening(laboratory, server, program, log_path):
+    ends = [f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+            for ip in server.addresses for port in (3478, 443)]
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and program.process.poll() is None:
-        sockets = laboratory.run("server", ["ss", "-Hlntu"])
-        if all(f"{ip}:{port}" in sockets for ip in (kinds.SERVER4, f"[{kinds.SERVER6}]")
-               for port in (3478, 443)):
+        sockets = laboratory.run(server.host, ["ss", "-Hlntu"])
+        if all(end in sockets for end in ends):
             return
-        time.sleep(0.05)
-    with open(laboratory.path("coturn.log")) as log:
+        time.sleep(0.02)
+    with open(log_path) as log:
         raise lab.LabError("coturn did not start:\n" + log.read()[-2000:])
 
 
