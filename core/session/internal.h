@@ -171,6 +171,7 @@ void session_restart_tick(struct session *s, usec now);
 bool session_poll_ice(struct session *s, struct session_event *ev);
 bool session_is_known_path(const struct session *s, usec now, const struct addr *local,
                            const struct addr *from);
+void session_refresh_path(struct session *s, const struct agent *a); /* ICE has heard something */
 void session_heard(struct session *s, usec now, const struct addr *local, const struct addr *from);
 void session_sent(struct session *s, usec now); /* packets of the association */
 usec session_suspect_at(const struct session *s);

@@ -151,7 +151,6 @@ static enum verdict take_stun(struct session *s, usec now, const struct addr *lo
 {
     struct agent *a = &s->agent;
     enum verdict verdict = ice_input(a->ice, now, local, from, dgram);
-    struct ice_path path;
 
     if (verdict != VERDICT_TAKEN && s->next.ice) {
         a = &s->next;
@@ -159,8 +158,7 @@ static enum verdict take_stun(struct session *s, usec now, const struct addr *lo
     }
     if (verdict != VERDICT_TAKEN)
         return verdict;
-    if (ice_selected(a->ice, &path))
-        s->heard_at = usec_max(s->heard_at, path.heard_at);
+    session_refresh_path(s, a);
     session_take_carried(s, now, a);
     return verdict;
 }

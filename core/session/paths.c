@@ -27,6 +27,30 @@ bool session_is_known_path(const struct session *s, usec now, const struct addr 
            (now < s->old_path_until && is_same_path(&s->old_path, local, from));
 }
 
+/* A path may be selected before its round trip is known, and first timers depend on that. */
+static void on_first_rtt(struct session *s, usec rtt_us)
+{
+    s->path.rtt_us = rtt_us;
+    if (s->dtls)
+        dtls_set_rtt(s->dtls, rtt_us);
+    if (s->state >= SESSION_ASSOCIATING && s->state <= SESSION_CLOSING)
+        sctp_path_changed(s->sctp, s->clock, rtt_us, SESSION_PACKET_MAX, false);
+}
+
+void session_refresh_path(struct session *s, const struct agent *a)
+{
+    struct ice_path path;
+
+    if (!ice_selected(a->ice, &path))
+        return;
+    s->heard_at = usec_max(s->heard_at, path.heard_at);
+    if (!s->has_path || !is_same_path(&s->path, &path.local, &path.remote))
+        return;
+    if (s->path.rtt_us == 0 && path.rtt_us > 0)
+        on_first_rtt(s, path.rtt_us);
+    s->path.rtt_us = path.rtt_us;
+}
+
 void session_heard(struct session *s, usec now, const struct addr *local, const struct addr *from)
 {
     s->heard_at = now;
