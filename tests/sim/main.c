@@ -3,7 +3,7 @@
  * sim --seeds A-B     many; prints the seeds that fail
  * sim --nats A-B      each behind every pair of kinds of NAT
  * sim --replay A-B    each twice, with another one between: the bytes must be the same
- * sim --scenario NAME one scenario of scene.h; --seed N: another seed than 1, --trace: with a trace;
+ * sim --scenario NAME one scenario of scene.h; --seed N: another seed than 1, --trace: traced;
  *                     --seeds A-B: from each of them */
 #include "tests/sim/scene.h"
 #include "tests/sim/sim.h"

@@ -59,6 +59,7 @@ usec scene_after_candidate_us(const struct stage *s);
 void scene_end(struct scene *c, struct stage *s, const char *detail);
 
 #define SCENES(X)                                                                               \
+    X(oracle, "the oracle knows what RFC 4787 defines")                                         \
     X(round_trips, "data flows 2.5 round trips after the answer, 3.5 over a relay")             \
     X(loss, "at 10 % loss the p95 of 200 connects is below 3 loss-free medians")                \
     X(matrix, "every pair of homes connects as the oracle says, direct wherever ICE can be")    \

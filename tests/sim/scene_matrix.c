@@ -7,7 +7,7 @@
 
 #define PAIRS      300
 #define CONNECT_US (15 * SECOND)
-#define CLIMB_US   (20 * SECOND) /* from the first path to the best one, at most */
+#define CLIMB_US   (100 * SECOND) /* from the first path to the best one, at most */
 
 enum class { CLASS_DIRECT, CLASS_RELAYED, CLASS_NONE, CLASSES };
 
@@ -24,6 +24,19 @@ static struct home draw_home(struct rng *rng)
     };
 }
 
+/* Every other town is ideal, the rest like the world. */
+static void draw_line(struct rng *rng, struct link_config *line)
+{
+    *line = (struct link_config){
+        .delay_us = (usec)rng_below(rng, 60000),
+        .jitter_us = (usec)rng_below(rng, 10000),
+        .loss_ppm = rng_below(rng, 20000),
+        .duplicate_ppm = rng_below(rng, 10000),
+        .reorder_ppm = rng_below(rng, 20000),
+        .reorder_us = (usec)rng_below(rng, 30000),
+    };
+}
+
 static struct town_plan draw_town(uint64_t seed)
 {
     uint64_t chance = ~seed;
@@ -36,6 +49,8 @@ static struct town_plan draw_town(uint64_t seed)
         plan.homes[0].kind = HOME_NAT;
     if (plan.sharing == TOWN_ONE_CARRIER)
         plan.homes[0].kind = plan.homes[1].kind = HOME_STACKED;
+    for (int i = 0; i < 2 && seed / 1000 % 2; i++)
+        draw_line(&rng, &plan.homes[i].line);
     return plan;
 }
 

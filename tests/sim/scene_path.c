@@ -52,6 +52,7 @@ static void climb(struct scene *c, bool is_told)
     const char *how = is_told ? "(told of the change)" : "(by its own schedule)";
     struct town_plan plan = scene_town(&symmetric_dual, &symmetric_dual);
     usec within = is_told ? 2 * SECOND : 3 * MINUTE, came_at;
+    usec before = is_told ? 3 * SECOND : 40 * SECOND; /* until all first tries are over */
     static struct stage s;
 
     scene_set(c, &s, &plan, &paced);
@@ -59,7 +60,7 @@ static void climb(struct scene *c, bool is_told)
     if (scene_claim(c, scene_connect(&s, 20 * SECOND), "connects", how)) {
         scene_claim(c, !is_direct(&s), "the first path is relayed", how);
         scene_send_more(&s, is_told ? TRANSFER : 10 * TRANSFER);
-        stage_run(&s, s.now + 3 * SECOND, NULL);
+        stage_run(&s, s.now + before, NULL);
         set_ipv6(&s, NET_UP);
         came_at = s.now;
         if (is_told)
@@ -127,8 +128,38 @@ static void turn_black(struct scene *c, unsigned peer)
     scene_end(c, &s, how);
 }
 
+/* The only path there is breaks for a moment: nothing is lost, nobody gives up. */
+static void break_for(struct scene *c, usec outage_us, const char *how)
+{
+    static const struct home home = { .kind = HOME_NAT,
+                                      .filtering = NAT_ADDRESS_AND_PORT_DEPENDENT };
+    struct town_plan plan = scene_town(&home, &home);
+    struct scene_talk talk = paced;
+    static struct stage s;
+
+    talk.has_relay = false;
+    scene_set(c, &s, &plan, &talk);
+    if (scene_claim(c, scene_connect(&s, 20 * SECOND), "connects", how)) {
+        scene_send_more(&s, TRANSFER);
+        stage_run(&s, s.now + 3 * SECOND, NULL);
+        net_set_access(s.town.net, s.town.homes[0].accesses[0], NET_BLACK);
+        stage_run(&s, s.now + outage_us, NULL);
+        net_set_access(s.town.net, s.town.homes[0].accesses[0], NET_UP);
+        scene_claim(c, stage_run(&s, s.now + MINUTE, stage_have_everything), "everything arrives",
+                    how);
+        printf("gap %.0f ms, of which %.0f ms without a path, %llu chunks resent %s\n",
+               (double)scene_gap_us(&s) / 1000, (double)outage_us / 1000,
+               (unsigned long long)resent(&s), how);
+        scene_claim(c, scene_gap_us(&s) <= outage_us + 3 * SECOND, "it goes on soon", how);
+    }
+    scene_end(c, &s, how);
+}
+
 void scene_path(struct scene *c)
 {
+    break_for(c, 400 * MILLISECOND, "(a moment)");
+    break_for(c, 5 * SECOND, "(5 s)");
+    break_for(c, 20 * SECOND, "(20 s)");
     climb(c, true);
     climb(c, false);
     turn_black(c, 0);
