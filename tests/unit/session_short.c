@@ -106,7 +106,7 @@ TEST(first_bytes_are_as_early_as_promised)
     }
 }
 
-/* Whichever of the first datagrams is lost on a path of 100 ms: a check, an answer or a flight costs
+/* Whichever of the first datagrams is lost on a path of 100 ms: a check, answer or flight costs
  * at most a round trip. Data itself, of each end once, has only SCTP's timer: three. */
 TEST(one_lost_datagram_costs_at_most_a_round_trip)
 {
