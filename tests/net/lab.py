@@ -21,14 +21,15 @@ def skip(reason):
 
 
 class Program:
-    """A process in a host of the laboratory, led by lines. It ends with this script."""
+    """A process in a host of the laboratory, led by lines. It ends with this script, and goes before
+    what else the machine does: times are to be those of the network."""
 
     def __init__(self, name, namespace, command, **popen):
         self.name = name
         inside = [] if namespace is None else ["nsenter", f"--net={namespace}", "--"]
         self.log = popen.pop("log", None)
         self.process = subprocess.Popen(
-            [*inside, "setpriv", "--pdeathsig", "KILL", *command],
+            ["nice", "-n", "-10", *inside, "setpriv", "--pdeathsig", "KILL", *command],
             stdin=popen.pop("stdin", subprocess.PIPE),
             stdout=popen.pop("stdout", subprocess.PIPE), stderr=self.log, **popen)
         self.buffer = b""

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/net/control.h"
@@ -24,12 +25,13 @@ static void on_signal(int number)
     is_over = 1;
 }
 
-/* Delays are only as good as this process is prompt. Where it is refused, they are less good. */
+/* Delays are only as good as this process is prompt, and what happens to the network is to happen
+ * when it is told to. Where it is refused, they are less good. */
 static void become_prompt(void)
 {
     struct sched_param param = { .sched_priority = 1 };
 
-    (void)sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
+    (void)sched_setscheduler(0, SCHED_FIFO, &param);
 }
 
 /* Input comes in pieces; every whole line is obeyed. False: it has ended. */
@@ -76,6 +78,7 @@ static void serve(struct lab *l)
         usec next;
 
         lab_tick(l, &next);
+        (void)waitpid(-1, NULL, WNOHANG); /* of control.c's processes */
         input.revents = 0;
         wait_for_work(l, next, &input);
         if (input.revents && !read_commands(l))

@@ -207,13 +207,11 @@ static bool clear_addresses(const struct lab *l, int port)
     return space_run(space_of(l, port), argv, s.text);
 }
 
-bool wiring_set_up(struct lab *l, int port, bool is_up)
+bool wiring_set_down(struct lab *l, int port)
 {
     struct script s = { .len = 0 };
 
     add(&s, "link set %s down\n", l->plan.port[port].device);
-    if (is_up)
-        return clear_addresses(l, port) && set_up_device(l, port, space_of(l, port));
     return run_ip(space_of(l, port), ADDR_IPV4, &s) && clear_addresses(l, port);
 }
 

@@ -10,10 +10,10 @@ bool wiring_add_port(struct lab *l, int port);
 /* Returns when all that was made carries packets. */
 bool wiring_wait(const struct lab *l);
 
-/* Takes the interface down, as the host sees it, or up again with its addresses and routes. */
-bool wiring_set_up(struct lab *l, int port, bool is_up);
+/* Takes the interface down, as the host sees it. */
+bool wiring_set_down(struct lab *l, int port);
 
-/* Gives the port the addresses that the plan names now in place of those before. */
+/* Takes it up with the addresses that the plan names now, in place of those before. */
 bool wiring_set_addresses(struct lab *l, int port);
 
 #endif
