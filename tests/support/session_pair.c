@@ -106,7 +106,7 @@ static void post_one(struct session_pair *p, const struct session_letter *letter
 /* Where an address is, seen from an end or the relay; -1: nowhere, or cut off. */
 static int find_end(const struct session_pair *p, int from, const struct addr *to)
 {
-    if (p->relay && relay_is_at(p->relay, to))
+    if (p->relay && from != RELAY && relay_is_at(p->relay, to))
         return RELAY;
     for (int i = 0; i < 2; i++)
         if (i != from && owns(p, i, to))

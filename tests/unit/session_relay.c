@@ -232,6 +232,55 @@ TEST(a_server_that_forgets_everything)
     finish();
 }
 
+/* What left from the socket would otherwise be taken for what leaves from the relay. */
+TEST(a_server_that_lends_us_our_own_address)
+{
+    const struct relay_config liar = {
+        .address = addr_ipv4(0x0a000001u, 3478), /* the offerer's IP, and port */
+        .port_first = 4000,
+        .port_last = 4000,
+    };
+    const struct session_relay relay = {
+        .base = addr_ipv4(0x0a000001u, 4000),
+        .server = liar.address,
+        .username = "user",
+        .password = "secret",
+    };
+    unsigned number;
+
+    make();
+    relay_free(server);
+    CHECK("a liar", relay_new(&server, &liar, &p.rng) == ERR_OK);
+    p.relay = server;
+    CHECK("added", session_add_relay(p.end[OFFERER], p.now, &relay, &number) == ERR_OK);
+    session_pair_drain(&p, OFFERER);
+    session_pair_run(&p, p.now + 100 * MILLISECOND);
+    CHECK("it was lent", relay_allocation_count(server) == 1);
+    CHECK("and is refused", p.seen[OFFERER].relay_states[SESSION_RELAY_LIVE] == 0 &&
+                                p.seen[OFFERER].relay_states[SESSION_RELAY_FAILED] == 1);
+    finish();
+}
+
+/* A server's address as a candidate is as good as any other that does not answer. */
+TEST(a_peer_that_names_our_server)
+{
+    const struct ice_candidate c = {
+        .type = ICE_HOST,
+        .priority = 2130706431,
+        .foundation = "9",
+        .addr = addr_ipv4(SERVER, 3478),
+    };
+
+    make();
+    add_relay(OFFERER);
+    (void)session_add_remote(p.end[OFFERER], p.now, &c);
+    session_pair_drain(&p, OFFERER);
+    check_direct("open", connect(SECOND));
+    check_flow("well");
+    CHECK("the relay lives", relay_allocation_count(server) == 1);
+    finish();
+}
+
 TEST(a_stream_that_ends)
 {
     make();
@@ -305,5 +354,6 @@ TEST(a_stream_of_nonsense)
 TESTS(TEST_ROW(by_relay_in_three_and_a_half_round_trips),
       TEST_ROW(a_relay_is_left_for_a_direct_path), TEST_ROW(a_silent_server_delays_nothing),
       TEST_ROW(a_wrong_password_costs_one_candidate), TEST_ROW(another_server_is_named),
-      TEST_ROW(a_server_that_forgets_everything), TEST_ROW(a_stream_that_ends),
+      TEST_ROW(a_server_that_forgets_everything), TEST_ROW(a_server_that_lends_us_our_own_address),
+      TEST_ROW(a_peer_that_names_our_server), TEST_ROW(a_stream_that_ends),
       TEST_ROW(what_cannot_be_added), TEST_ROW(a_stream_of_nonsense))
