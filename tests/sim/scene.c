@@ -32,17 +32,19 @@ struct town_plan scene_town(const struct home *a, const struct home *b)
 static void add_servers(struct peer_plan *plan, const struct scene_talk *talk)
 {
     static const enum town_server stun[] = { TOWN_STUN, TOWN_STUN_SECOND };
+    static const enum town_server relays[] = { TOWN_RELAY, TOWN_RELAY_SECOND };
     static const enum addr_family families[] = { ADDR_IPV4, ADDR_IPV6 };
 
     for (size_t i = 0; i < (talk->is_stun_doubled ? 2 : 1); i++)
         for (size_t k = 0; k < COUNT(families); k++)
             plan->stun_servers[plan->stun_count++] = town_address_of(stun[i], families[k]);
-    for (size_t k = 0; talk->has_relay && k < COUNT(families); k++)
-        plan->relays[plan->relay_count++] =
-            (struct session_relay){ .server = town_address_of(TOWN_RELAY, families[k]),
-                                    .preference = (uint16_t)(100 - k),
-                                    .username = SERVER_USERNAME,
-                                    .password = SERVER_PASSWORD };
+    for (unsigned i = 0; talk->has_relay && i < (talk->are_relays_doubled ? 2 : 1); i++)
+        for (size_t k = 0; k < COUNT(families); k++)
+            plan->relays[plan->relay_count++] =
+                (struct session_relay){ .server = town_address_of(relays[i], families[k]),
+                                        .preference = (uint16_t)(100 - k - 2 * i),
+                                        .username = SERVER_USERNAME,
+                                        .password = SERVER_PASSWORD };
 }
 
 void scene_set(struct scene *c, struct stage *s, const struct town_plan *plan,

@@ -32,8 +32,9 @@ struct scene_talk {
     uint32_t bytes;      /* 0: one */
     usec paced_every_us; /* 0: as fast as it goes */
     uint32_t paced_bytes;
-    bool has_relay;       /* the town's first, by UDP, and where that is blocked by TCP */
-    bool is_stun_doubled; /* both STUN servers are asked */
+    bool has_relay;          /* the town's first, by UDP, and where that is blocked by TCP */
+    bool are_relays_doubled; /* both relays are asked */
+    bool is_stun_doubled;    /* both STUN servers are asked */
 };
 
 /* Builds the stage with both peers on it, not started: servers and links may still be changed. */

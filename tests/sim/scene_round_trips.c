@@ -40,8 +40,8 @@ static void connect_once(struct scene *c, const struct town_plan *plan, bool is_
 
 static void print_most(const char *what, const struct most *most, usec rtt_us)
 {
-    printf("%s: at most %.2f round trips after the answer and the candidate in use, %.2f after the "
-           "answer itself\n",
+    printf("%s: at most %.2f round trips after the answer and the candidate in use, %.2f after "
+           "the answer itself\n",
            what, (double)most->after_candidate_us / (double)rtt_us,
            (double)most->after_answer_us / (double)rtt_us);
 }
@@ -74,8 +74,8 @@ static void count_relayed(struct scene *c)
     print_most("relayed", &most, RELAY_RTT_US);
 }
 
-/* Without UDP the relay is asked by TCP a tenth of a second after UDP, so this is in milliseconds,
- * and from the beginning: the offer takes one way, gathering and the answer run beside each other. */
+/* Without UDP the relay is asked by TCP a tenth of a second after UDP, so this is in milliseconds
+ * and from the beginning: the offer takes one way, gathering and the answer run side by side. */
 static void time_without_udp(struct scene *c)
 {
     static const struct home nat = { .kind = HOME_NAT }, blocked = { .kind = HOME_NO_UDP },

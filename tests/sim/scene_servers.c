@@ -61,8 +61,69 @@ static usec connect_with(struct scene *c, const struct row *row, uint64_t *sent_
     return took;
 }
 
+/* Two relays, one of which may be no good; nothing else leads from one symmetric NAT to another. */
+static const struct relay_row {
+    const char *what;
+    enum server_kind first, second, stun;
+    bool is_needed; /* else the homes reach each other, and the relays are both bad */
+} relay_rows[] = {
+    { "the first relay is silent", SERVER_SILENT, SERVER_RELAY, SERVER_STUN, true },
+    { "the second relay is silent", SERVER_RELAY, SERVER_SILENT, SERVER_STUN, true },
+    { "the first relay lies", SERVER_RELAY_LYING, SERVER_RELAY, SERVER_STUN, true },
+    { "the second relay lies", SERVER_RELAY, SERVER_RELAY_LYING, SERVER_STUN, true },
+    { "STUN is silent, a relay is there", SERVER_RELAY, SERVER_SILENT, SERVER_SILENT, true },
+    { "all relays lie, nobody needs them", SERVER_RELAY_LYING, SERVER_RELAY_LYING, SERVER_STUN,
+      false },
+    { "all relays are silent, nobody needs them", SERVER_SILENT, SERVER_SILENT, SERVER_STUN,
+      false },
+    { "relays are STUN liars, nobody needs them", SERVER_STUN_LYING, SERVER_STUN_LYING, SERVER_STUN,
+      false },
+};
+
+static usec relay_with(struct scene *c, const struct relay_row *row)
+{
+    struct home home = { .kind = HOME_NAT,
+                         .mapping = row->is_needed ? NAT_ADDRESS_AND_PORT_DEPENDENT
+                                                   : NAT_ENDPOINT_INDEPENDENT,
+                         .filtering = NAT_ADDRESS_AND_PORT_DEPENDENT,
+                         .ports = NAT_PORTS_RANDOM };
+    struct town_plan plan = scene_town(&home, &home);
+    static struct stage s;
+    usec took = 0;
+
+    scene_set(c, &s, &plan, &(struct scene_talk){ .has_relay = true, .are_relays_doubled = true });
+    server_become(&s.servers[TOWN_RELAY], row->first);
+    server_become(&s.servers[TOWN_RELAY_SECOND], row->second);
+    server_become(&s.servers[TOWN_STUN], row->stun);
+    if (scene_claim(c, scene_connect(&s, 20 * SECOND), "connects", row->what)) {
+        took = s.now;
+        stage_run(&s, s.now + 30 * SECOND, NULL);
+        scene_claim(c, stage_are_open(&s) && !stage_are_closed(&s), "and stays", row->what);
+        scene_claim(c, row->is_needed || took <= 200 * MILLISECOND, "and takes no longer",
+                    row->what);
+    }
+    scene_end(c, &s, row->what);
+    return took;
+}
+
+static void try_relays(struct scene *c)
+{
+    for (size_t i = 0; i < COUNT(relay_rows); i++) {
+        struct scene one = *c;
+        usec worst = 0;
+
+        for (unsigned k = 0; k < SEEDS; k++) {
+            one.seed = SCENE_SEED(c, k);
+            worst = usec_max(worst, relay_with(&one, &relay_rows[i]));
+        }
+        c->failures = one.failures;
+        printf("%-42s data after %.0f ms at most\n", relay_rows[i].what, (double)worst / 1000);
+    }
+}
+
 void scene_servers(struct scene *c)
 {
+    try_relays(c);
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct scene one = *c;
         uint64_t sent = 0;
