@@ -99,19 +99,12 @@ static void to_server(struct turn_net *n, const struct out *out)
     }
 }
 
-static void to_client(struct turn_net *n, const struct relay_packet *p)
+static void give_stream(struct turn_net *n, struct bytes rest)
 {
-    struct bytes rest = p->dgram;
+    size_t most = n->cut && n->cut < TURN_STREAM_MAX ? n->cut : TURN_STREAM_MAX;
 
-    if (n->loses_in)
-        return;
-    if (!p->stream) {
-        (void)turn_input(n->turn, n->now, &p->from, p->dgram);
-        pull_data(n);
-        return;
-    }
     while (rest.len) {
-        size_t len = n->cut && n->cut < rest.len ? n->cut : rest.len;
+        size_t len = most < rest.len ? most : rest.len;
 
         (void)turn_input_stream(n->turn, n->now, bytes_of(rest.data, len));
         pull_data(n);
@@ -119,17 +112,27 @@ static void to_client(struct turn_net *n, const struct relay_packet *p)
     }
 }
 
+/* What the server writes in one moment comes as one string of bytes, then cut. */
 static bool drain_server(struct turn_net *n)
 {
+    static uint8_t raw[OUT_BYTES_MAX];
+    struct wr w = wr_of(raw, sizeof raw);
     struct relay_packet p;
+    bool any = false;
 
-    if (!relay_poll_output(n->relay, &p))
-        return false;
-    if (addr_equal(&p.to, &n->local))
-        to_client(n, &p);
-    else
-        keep(n->at_peer, &n->at_peer_count, &p.from, &p.to, p.dgram);
-    return true;
+    while (wr_left(&w) >= RELAY_MESSAGE_MAX && relay_poll_output(n->relay, &p)) {
+        any = true;
+        if (!addr_equal(&p.to, &n->local)) {
+            keep(n->at_peer, &n->at_peer_count, &p.from, &p.to, p.dgram);
+        } else if (p.stream && !n->loses_in) {
+            wr_bytes(&w, p.dgram);
+        } else if (!n->loses_in) {
+            (void)turn_input(n->turn, n->now, &p.from, p.dgram);
+            pull_data(n);
+        }
+    }
+    give_stream(n, wr_written(&w));
+    return any;
 }
 
 void turn_net_drain(struct turn_net *n)

@@ -121,6 +121,7 @@ TEST(silence_is_asked_again_and_given_up)
     usec start;
 
     CHECK("made", turn_net_init(&n, &cfg) == ERR_OK);
+    CHECK("idle at first", turn_next_timeout(n.turn) == USEC_NEVER);
     n.loses_out = true;
     start = n.now;
     turn_start(n.turn, n.now);
@@ -174,6 +175,9 @@ TEST(a_redirection_is_one_event)
     turn_net_run(&n, n.now + 20 * SECOND);
     CHECK("one", n.event_count == 1 && ended_with(TURN_EVENT_REDIRECTED, 300));
     CHECK("to there", addr_equal(&n.events[0].server, &other));
+    turn_stop(n.turn, n.now);
+    turn_net_drain(&n);
+    CHECK("nothing to give back", n.requests[STUN_REFRESH] == 0);
     turn_net_deinit(&n);
 }
 

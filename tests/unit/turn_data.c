@@ -279,6 +279,32 @@ TEST(peers_that_cannot_be)
     turn_net_deinit(&n);
 }
 
+TEST(asking_again_is_harmless)
+{
+    begin(0, ADDR_IPV4);
+    for (int i = 0; i < 5; i++) {
+        CHECK("permit", turn_permit(n.turn, n.now, &n.peer) == ERR_OK);
+        CHECK("bind", turn_bind(n.turn, n.now, &n.peer) == ERR_OK);
+        if (i > 2)
+            turn_net_drain(&n);
+    }
+    CHECK("one of each",
+          n.requests[STUN_CREATE_PERMISSION] == 1 && n.requests[STUN_CHANNEL_BIND] == 1);
+    turn_net_deinit(&n);
+}
+
+TEST(where_data_flows_nothing_keeps_the_wire_open)
+{
+    begin(0, ADDR_IPV4);
+    turn_bind(n.turn, n.now, &n.peer);
+    for (int i = 0; i < 360; i++) {
+        turn_net_run(&n, n.now + 10 * SECOND);
+        turn_net_send(&n, &n.peer, 1, 5, 5);
+    }
+    CHECK("only data", n.channel_data == 360 && n.indications == 0);
+    turn_net_deinit(&n);
+}
+
 TEST(a_lost_permission_is_asked_again)
 {
     begin(0, ADDR_IPV4);
@@ -331,11 +357,23 @@ TEST(not_before_and_not_after)
     turn_net_deinit(&n);
 }
 
+TEST(too_long_a_datagram)
+{
+    static uint8_t big[TURN_DATAGRAM_MAX + TURN_HEAD_MAX + 1] = { 0x40, 0, 8, 0 };
+
+    begin(0, ADDR_IPV4);
+    CHECK("over the limit",
+          turn_input(n.turn, n.now, &n.server, bytes_of(big, sizeof big)) == VERDICT_LIMIT);
+    turn_net_deinit(&n);
+}
+
 TESTS(TEST_ROW(datagrams_go_both_ways_as_indications), TEST_ROW(datagrams_go_both_ways_by_channel),
       TEST_ROW(data_follows_the_permission_in_the_same_moment), TEST_ROW(runs_arrive_as_they_were),
       TEST_ROW(what_wrapping_costs), TEST_ROW(no_room_changes_nothing),
       TEST_ROW(a_refusal_costs_only_that_peer), TEST_ROW(strangers_are_not_heard),
       TEST_ROW(an_hour_of_permissions_and_channels), TEST_ROW(limits),
-      TEST_ROW(peers_that_cannot_be), TEST_ROW(a_lost_permission_is_asked_again),
-      TEST_ROW(a_stale_nonce_under_many_requests),
-      TEST_ROW(a_forgetful_server_is_noticed_by_a_permission), TEST_ROW(not_before_and_not_after))
+      TEST_ROW(peers_that_cannot_be), TEST_ROW(asking_again_is_harmless),
+      TEST_ROW(where_data_flows_nothing_keeps_the_wire_open),
+      TEST_ROW(a_lost_permission_is_asked_again), TEST_ROW(a_stale_nonce_under_many_requests),
+      TEST_ROW(a_forgetful_server_is_noticed_by_a_permission), TEST_ROW(too_long_a_datagram),
+      TEST_ROW(not_before_and_not_after))

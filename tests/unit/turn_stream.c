@@ -43,6 +43,28 @@ TEST(any_cut_of_the_stream)
     }
 }
 
+/* Answers and data of one moment behind each other, so that pieces end anywhere in any of them. */
+TEST(any_cut_of_answers_and_data_together)
+{
+    for (size_t cut = 1; cut < 600; cut++) {
+        struct addr other = addr_ipv4(0xc6336408, 7);
+
+        begin(cut);
+        turn_bind(n.turn, n.now, &n.peer);
+        turn_net_drain(&n);
+        turn_bind(n.turn, n.now, &other);
+        for (size_t len = 1; len <= 9; len++)
+            (void)relay_input(n.relay, n.now, &n.peer, turn_relayed(n.turn),
+                              bytes_of("by channel", len));
+        turn_net_drain(&n);
+        CHECK("the data", n.at_client_count == 9 && n.at_client[8].len == 9 &&
+                              memcmp(n.at_client[8].data, "by channel", 9) == 0);
+        CHECK("and the answers",
+              turn_channel_of(n.turn, &other) && turn_is_permitted(n.turn, &other));
+        turn_net_deinit(&n);
+    }
+}
+
 static void put_channel_data(struct wr *w, uint16_t number, size_t len)
 {
     wr_u16(w, number);
@@ -68,6 +90,22 @@ static void begin_bound(void)
     begin(0);
     turn_bind(n.turn, n.now, &n.peer);
     turn_net_drain(&n);
+}
+
+TEST(a_spoilt_indication_brings_nothing)
+{
+    uint8_t raw[128];
+    struct wr w = wr_of(raw, sizeof raw);
+    struct stun_id id = { { 1 } };
+
+    begin_bound();
+    stun_encode_header(&w, STUN_INDICATION, STUN_DATA, &id);
+    stun_add_xor_addr(&w, STUN_ATTR_XOR_PEER_ADDRESS, &n.peer);
+    stun_add_bytes(&w, STUN_ATTR_DATA, bytes_of("data", 4));
+    stun_add_u32(&w, STUN_ATTR_FINGERPRINT, 0);
+    CHECK("followed", turn_input_stream(n.turn, n.now, wr_written(&w)) == VERDICT_TAKEN);
+    CHECK("nothing", pull() == 0 && turn_verdicts(n.turn)->count[VERDICT_MALFORMED] == 1);
+    turn_net_deinit(&n);
 }
 
 TEST(many_messages_in_one_piece)
@@ -195,7 +233,8 @@ TEST(every_allocation_may_fail)
     }
 }
 
-TESTS(TEST_ROW(any_cut_of_the_stream), TEST_ROW(many_messages_in_one_piece),
+TESTS(TEST_ROW(any_cut_of_the_stream), TEST_ROW(any_cut_of_answers_and_data_together),
+      TEST_ROW(a_spoilt_indication_brings_nothing), TEST_ROW(many_messages_in_one_piece),
       TEST_ROW(messages_too_long_are_passed_over), TEST_ROW(what_is_not_polled_is_lost_and_no_more),
       TEST_ROW(a_stream_of_something_else_ends_at_once),
       TEST_ROW(bytes_for_the_wrong_kind_of_client), TEST_ROW(every_allocation_may_fail))
