@@ -16,9 +16,10 @@ struct endpoint {
     enum endpoint_transport transport; /* as a TURN URI asks for */
 };
 
-/* Takes "host", "host:port", "[v6]:port", "stun:host:port" (RFC 7064), "turn:host:port?transport=udp"
- * and "turns:…" (RFC 7065), "mqtts://host:port/" and "mqtt+unix:///path/of/a/socket"; other queries,
- * paths and user names are refused, as is a bare IPv6 address. ERR_INVALID. */
+/* Takes "host", "host:port", "[v6]:port", "stun:host:port" (RFC 7064),
+ * "turn:host:port?transport=udp" and "turns:…" (RFC 7065), "mqtts://host:port/" and
+ * "mqtt+unix:///path/of/a/socket"; other queries, paths and user names are refused, as is a bare
+ * IPv6 address. ERR_INVALID. */
 int endpoint_parse(struct endpoint *out, const char *text);
 
 #endif

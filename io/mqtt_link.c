@@ -206,8 +206,8 @@ static void wait_for_work(struct mqtt_conn *c, usec now, usec until)
         on_socket(c, fds[1].revents);
 }
 
-/* Whether the connection leaves from an address that is gone, or that routes do not choose any more:
- * its packets would go astray. */
+/* Whether the connection leaves from an address that is gone, or that routes do not choose any
+ * more: its packets would go astray. */
 static bool is_stranded(const struct mqtt_conn *c)
 {
     struct sockaddr_storage ss;

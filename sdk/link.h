@@ -133,7 +133,8 @@ json_t *link_describe(struct link *l);
 /* Reads "session" of an offer or answer and connects. A negative enum err. */
 int link_set_remote(struct link *l, const json_t *body);
 
-/* The application is told that data goes another way, once for all changes until it hears of them. */
+/* The application is told that data goes another way, once for all changes until it hears of
+ * them. */
 void link_tell_path(struct link *l);
 
 /* The peer's trickled candidates. */

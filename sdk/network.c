@@ -4,11 +4,14 @@
 
 #include "io/interfaces.h"
 #include "io/netwatch.h"
+#include "sdk/bucket.h"
 #include "sdk/devices.h"
 #include "sdk/internal.h"
 #include "sdk/log.h"
 
-#define KICK_EACH_US SECOND /* a flapping interface must not become a storm at the broker */
+/* A flapping interface must not become a storm at the broker. */
+#define KICK_EACH_US SECOND
+#define KICK_BURST   4
 
 /* What matters of a network to sessions; no more than one process needs. */
 struct picture {
@@ -21,7 +24,7 @@ static struct {
     struct netwatch *watch;
     struct io_task task; /* of hawser_network_changed() */
     struct io_timer kick;
-    usec kicked_at;
+    struct bucket kicks;
     struct picture last;
 } network; /* the loop's, but for the task */
 
@@ -57,7 +60,6 @@ static bool is_alike(const struct picture *a, const struct picture *b)
 static void kick_brokers(void *ctx)
 {
     (void)ctx;
-    network.kicked_at = io_now();
     pthread_mutex_lock(&lib.lock); /* who closes an identity waits for this thread first */
     if (lib.app)
         signaling_kick(lib.app->signaling);
@@ -82,16 +84,14 @@ static void tell_links(void)
 
 static void on_change(void *ctx)
 {
-    usec next = network.kicked_at + KICK_EACH_US;
-
     (void)ctx;
     look(&network.last);
     log_line(HAWSER_LOG_INFO, NULL, "the network has changed: %zu addresses", network.last.count);
     tell_links();
-    if (io_now() >= next)
+    if (bucket_take(&network.kicks, io_now()))
         kick_brokers(NULL);
     else
-        io_timer_set(&network.kick, next);
+        io_timer_set(&network.kick, io_now() + KICK_EACH_US);
 }
 
 /* Routers announce what everybody knows already, again and again. */
@@ -110,7 +110,7 @@ static void start_on_loop(void *ctx)
     int *err = ctx;
 
     network.task = (struct io_task){ .fn = on_change };
-    network.kicked_at = io_now() - KICK_EACH_US;
+    network.kicks = (struct bucket){ .interval_us = KICK_EACH_US, .burst = KICK_BURST };
     look(&network.last);
     *err = io_timer_init(&network.kick, lib.loop, kick_brokers, NULL);
     if (*err)

@@ -33,8 +33,8 @@ int options_set(const char *name, const char *value);
  * or value, logged), ERR_NOMEM. */
 int options_load(struct options *out);
 
-/* Of options that name no broker: this one, which was not this machine's to choose, so it may not be a
- * local socket. ERR_INVALID. */
+/* Of options that name no broker: this one, which was not this machine's to choose, so it may
+ * not be a local socket. ERR_INVALID. */
 int options_set_broker(struct options *o, const char *url);
 
 /* Only where the home directory is: for calls that need nothing else. ERR_INVALID. */

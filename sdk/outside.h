@@ -1,9 +1,9 @@
-/* outside.h: what one session has of the world: sockets on this host's addresses, STUN servers, TURN
- * servers. All on the loop's thread; needs io/ and a session, nothing else of the library.
+/* outside.h: what one session has of the world: sockets on this host's addresses, STUN servers,
+ * TURN servers. All on the loop's thread; needs io/ and a session, nothing else of the library.
  *
- * Its owner runs the session: what comes in is put into it here, then `moved` says that there may be
- * output and events to pull; runs go to outside_send(), events of relays and restarts come back by
- * outside_on_event(). */
+ * Its owner runs the session: what comes in is put into it here, then `moved` says that there may
+ * be output and events to pull; runs go to outside_send(), events of relays and restarts come
+ * back by outside_on_event(). */
 #ifndef HAWSER_SDK_OUTSIDE_H
 #define HAWSER_SDK_OUTSIDE_H
 

@@ -1,58 +1,14 @@
-#include "sdk/relays.h"
+#include "sdk/relay.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/interfaces.h"
 #include "io/resolve.h"
-#include "io/stream.h"
-#include "sdk/log.h"
 
-#define STALLED_US   (250 * MILLISECOND) /* a stream that moves nothing for so long is no brake */
 #define AGAIN_US     (500 * MILLISECOND) /* after a live relay failed; doubled each time */
 #define FAILURES_MAX 6
 #define PORT         3478 /* RFC 8656 §3 */
 #define PORT_TLS     5349
-
-enum phase { FREE, CONNECTING, ASKING, LIVE };
-
-struct server;
-
-/* One allocation, or the attempt at one. */
-struct relay {
-    struct relays *owner;
-    struct server *server;
-    enum phase phase;
-    enum relay_way way;
-    struct addr base, address; /* ours and the server's */
-    struct stream *stream;     /* NULL: UDP */
-    uint8_t number;            /* of the stream */
-    unsigned relay;            /* the session's number, from ASKING on */
-    usec looked_at;            /* while the stream has unsent bytes; else USEC_NEVER */
-    size_t unsent;             /* then */
-    bool is_stalled;
-};
-
-struct server {
-    struct relays *owner;
-    const struct relay_server *cfg;
-    struct resolve *lookup;
-    usec lookup_until;    /* USEC_NEVER: nothing is looked up */
-    struct addr addrs[2]; /* one of each family at most */
-    size_t addr_count;
-    usec stream_at, again_at; /* USEC_NEVER: not planned */
-    unsigned failures;        /* in a row, since one lived */
-    bool has_lived, is_redirected;
-};
-
-struct relays {
-    struct relays_config cfg;
-    struct io_timer timer;
-    struct server servers[RELAY_SERVERS_MAX];
-    struct relay relays[SESSION_RELAYS_MAX];
-    uint8_t last_number;
-};
 
 int relay_server_parse(struct relay_server *out, const char *uri)
 {
@@ -78,70 +34,10 @@ int relay_server_parse(struct relay_server *out, const char *uri)
 
 /* ---- The table ------------------------------------------------------------------------------- */
 
-static const char *way_string(enum relay_way way)
-{
-    static const char *const names[] = { "UDP", "TCP", "TLS" };
-
-    return names[way];
-}
-
-static void say(const struct relay *r, enum hawser_log_level level, const char *what)
-{
-    char address[ADDR_TEXT_MAX];
-
-    log_line(level, r->owner->cfg.trace, "relay %s by %s: %s", addr_format(&r->address, address),
-             way_string(r->way), what);
-}
-
-static struct relay *find_free(struct relays *r)
-{
-    for (size_t i = 0; i < SESSION_RELAYS_MAX; i++)
-        if (r->relays[i].phase == FREE)
-            return &r->relays[i];
-    return NULL;
-}
-
-static bool is_number_used(const struct relays *r, uint8_t number)
-{
-    for (size_t i = 0; i < SESSION_RELAYS_MAX; i++)
-        if (r->relays[i].phase != FREE && r->relays[i].number == number)
-            return true;
-    return false;
-}
-
-/* Numbers are not used again soon, so that what is late of an old stream concerns nobody. */
-static uint8_t next_number(struct relays *r)
-{
-    do
-        r->last_number = r->last_number == UINT8_MAX ? 1 : (uint8_t)(r->last_number + 1);
-    while (is_number_used(r, r->last_number));
-    return r->last_number;
-}
-
-static void drop(struct relay *r)
-{
-    stream_close(r->stream);
-    *r = (struct relay){ .phase = FREE };
-}
-
-/* Whether this server is used, or may come to be, by this way and address. */
-static bool is_asked(const struct server *s, enum relay_way way, const struct addr *address,
-                     const struct addr *base)
-{
-    for (size_t i = 0; i < SESSION_RELAYS_MAX; i++) {
-        const struct relay *r = &s->owner->relays[i];
-
-        if (r->phase != FREE && r->server == s && r->way == way &&
-            addr_equal(&r->address, address) && (!base || addr_equal(&r->base, base)))
-            return true;
-    }
-    return false;
-}
-
 static bool has_relay(const struct server *s)
 {
     for (size_t i = 0; i < SESSION_RELAYS_MAX; i++)
-        if (s->owner->relays[i].phase != FREE && s->owner->relays[i].server == s)
+        if (s->owner->relays[i].phase != RELAY_FREE && s->owner->relays[i].server == s)
             return true;
     return false;
 }
@@ -153,7 +49,7 @@ static bool has_live_udp(const struct relays *r)
         const struct relay *u = &r->relays[i];
         struct addr base;
 
-        if (u->phase == LIVE && u->way == RELAY_UDP &&
+        if (u->phase == RELAY_LIVE && u->way == RELAY_UDP &&
             r->cfg.find_base(r->cfg.ctx, &u->address, &base) && addr_equal(&base, &u->base))
             return true;
     }
@@ -162,7 +58,7 @@ static bool has_live_udp(const struct relays *r)
 
 /* ---- Timers ---------------------------------------------------------------------------------- */
 
-static void set_timer(struct relays *r)
+void relays_set_timer(struct relays *r)
 {
     usec at = USEC_NEVER;
 
@@ -172,8 +68,7 @@ static void set_timer(struct relays *r)
         at = usec_min(at, usec_min(s->lookup_until, usec_min(s->stream_at, s->again_at)));
     }
     for (size_t i = 0; i < SESSION_RELAYS_MAX; i++)
-        if (r->relays[i].stream && r->relays[i].looked_at != USEC_NEVER)
-            at = usec_min(at, r->relays[i].looked_at + STALLED_US);
+        at = usec_min(at, relay_look_at(&r->relays[i]));
     io_timer_set(&r->timer, at);
 }
 
@@ -186,154 +81,29 @@ static void plan_again(struct server *s)
     s->failures++;
 }
 
-static void on_failed(struct relay *r, const char *why)
+void relays_on_failed(struct relay *r, const char *why)
 {
     struct server *s = r->server;
 
-    say(r, HAWSER_LOG_INFO, why);
-    drop(r);
+    relay_say(r, HAWSER_LOG_INFO, why);
+    relay_drop(r);
     plan_again(s);
 }
 
 /* ---- Asking ---------------------------------------------------------------------------------- */
-
-/* UDP before TCP before TLS; then as they are listed. */
-static uint16_t preference_of(const struct relay *r)
-{
-    size_t index = (size_t)(r->server - r->owner->servers);
-
-    return (uint16_t)(1000 * (3 - (unsigned)r->way) - index);
-}
-
-static void ask(struct relay *r)
-{
-    const struct relays_config *cfg = &r->owner->cfg;
-    const struct session_relay relay = { .base = r->base,
-                                         .server = r->address,
-                                         .stream = r->number,
-                                         .preference = preference_of(r),
-                                         .username = cfg->username,
-                                         .password = cfg->password };
-    int err = session_add_relay(cfg->session, io_now(), &relay, &r->relay);
-
-    if (err)
-        on_failed(r, err_string(err));
-    else
-        r->phase = ASKING;
-}
-
-static void ask_by_udp(struct server *s, const struct addr *address)
-{
-    struct relays *owner = s->owner;
-    struct addr base;
-    struct relay *r;
-
-    if (!owner->cfg.find_base(owner->cfg.ctx, address, &base) ||
-        is_asked(s, RELAY_UDP, address, &base) || !(r = find_free(owner)))
-        return;
-    *r = (struct relay){
-        .owner = owner, .server = s, .way = RELAY_UDP, .base = base, .address = *address
-    };
-    r->looked_at = USEC_NEVER;
-    ask(r);
-}
-
-static void on_connected(void *ctx, struct stream *stream)
-{
-    struct relay *r = ctx;
-    struct relays *owner = r->owner;
-
-    r->base = *stream_local(stream);
-    ask(r);
-    owner->cfg.moved(owner->cfg.ctx);
-}
-
-static void on_data(void *ctx, struct stream *stream, const uint8_t *data, size_t len)
-{
-    struct relay *r = ctx;
-    struct relays *owner = r->owner;
-
-    (void)stream;
-    if (r->phase < ASKING)
-        return; /* nobody was asked yet, so nobody answers */
-    (void)session_input_stream(owner->cfg.session, io_now(), r->number, bytes_of(data, len));
-    owner->cfg.moved(owner->cfg.ctx);
-}
-
-static void on_drained(void *ctx, struct stream *stream)
-{
-    struct relay *r = ctx;
-    struct relays *owner = r->owner;
-
-    (void)stream;
-    r->looked_at = USEC_NEVER;
-    r->is_stalled = false;
-    owner->cfg.moved(owner->cfg.ctx);
-}
-
-static void on_closed(void *ctx, struct stream *stream, const char *why)
-{
-    struct relay *r = ctx;
-    struct relays *owner = r->owner;
-    uint8_t number = r->number;
-    bool was_asked = r->phase >= ASKING;
-
-    (void)stream;
-    on_failed(r, why);
-    if (was_asked)
-        session_end_stream(owner->cfg.session, io_now(), number);
-    set_timer(owner);
-    owner->cfg.moved(owner->cfg.ctx);
-}
-
-static struct addr bind_of(const struct relays *r, const struct addr *server)
-{
-    for (size_t i = 0; i < r->cfg.bind_count; i++)
-        if (r->cfg.bind[i].family == server->family)
-            return r->cfg.bind[i];
-    return (struct addr){ .family = ADDR_NONE };
-}
-
-static void ask_by_stream(struct server *s, const struct addr *address, enum relay_way way)
-{
-    struct relays *owner = s->owner;
-    const struct stream_handler handler = {
-        .connected = on_connected, .data = on_data, .drained = on_drained, .closed = on_closed
-    };
-    struct stream_config cfg = { .local = bind_of(owner, address), .server = *address };
-    struct stream_handler h = handler;
-    struct relay *r;
-    int err;
-
-    if (is_asked(s, way, address, NULL) || !(r = find_free(owner)))
-        return;
-    if (way == RELAY_TLS) {
-        cfg.tls_name = s->cfg->endpoint.host;
-        cfg.ca_file = owner->cfg.ca_file && *owner->cfg.ca_file ? owner->cfg.ca_file : NULL;
-    }
-    *r = (struct relay){
-        .owner = owner, .server = s, .phase = CONNECTING, .way = way, .address = *address
-    };
-    r->number = next_number(owner);
-    r->looked_at = USEC_NEVER;
-    h.ctx = r;
-    err = stream_open(&r->stream, owner->cfg.loop, &cfg, &h);
-    if (err)
-        on_failed(r, err_string(err));
-}
 
 static void ask_by_streams(struct server *s)
 {
     for (size_t i = 0; i < s->addr_count; i++)
         for (enum relay_way way = RELAY_TCP; way <= RELAY_TLS; way++)
             if (s->cfg->ways >> way & 1)
-                ask_by_stream(s, &s->addrs[i], way);
+                relay_ask_by_stream(s, &s->addrs[i], way);
 }
 
-static bool any_udp(const struct relays *r)
+static bool uses_udp(const struct relays *r)
 {
-    for (size_t i = 0; i < SESSION_RELAYS_MAX; i++)
-        if (r->relays[i].phase != FREE && r->relays[i].way == RELAY_UDP)
+    for (size_t i = 0; i < r->cfg.server_count; i++)
+        if (r->cfg.servers[i].ways >> RELAY_UDP & 1)
             return true;
     return false;
 }
@@ -345,9 +115,9 @@ static void begin(struct server *s)
     s->is_redirected = false;
     for (size_t i = 0; i < s->addr_count; i++)
         if (s->cfg->ways >> RELAY_UDP & 1)
-            ask_by_udp(s, &s->addrs[i]);
+            relay_ask_by_udp(s, &s->addrs[i]);
     if (s->cfg->ways & ~(1u << RELAY_UDP))
-        s->stream_at = io_now() + (any_udp(s->owner) ? RELAY_STREAM_AFTER_US : 0);
+        s->stream_at = io_now() + (uses_udp(s->owner) ? RELAY_STREAM_AFTER_US : 0);
 }
 
 /* ---- Names ----------------------------------------------------------------------------------- */
@@ -373,7 +143,7 @@ static void on_resolved(void *ctx, int err, const struct addr *addrs, size_t cou
                  why);
     else
         take_addresses(s, addrs, count);
-    set_timer(owner);
+    relays_set_timer(owner);
     owner->cfg.moved(owner->cfg.ctx);
 }
 
@@ -403,19 +173,6 @@ static void start(struct server *s)
 
 /* ---- What happens ---------------------------------------------------------------------------- */
 
-/* A stream that moved since it was looked at is a brake for the session still. */
-static void look_at_stream(struct relay *r, usec now)
-{
-    size_t unsent;
-
-    if (!r->stream || r->looked_at == USEC_NEVER || now < r->looked_at + STALLED_US)
-        return;
-    unsent = stream_queued(r->stream);
-    r->is_stalled = unsent >= r->unsent;
-    r->unsent = unsent;
-    r->looked_at = r->is_stalled ? USEC_NEVER : now; /* until it drains, if ever */
-}
-
 static void on_due(struct server *s, usec now)
 {
     if (s->lookup_until <= now) {
@@ -442,8 +199,8 @@ static void on_timer(void *ctx)
     for (size_t i = 0; i < r->cfg.server_count; i++)
         on_due(&r->servers[i], now);
     for (size_t i = 0; i < SESSION_RELAYS_MAX; i++)
-        look_at_stream(&r->relays[i], now);
-    set_timer(r);
+        relay_look(&r->relays[i], now);
+    relays_set_timer(r);
     r->cfg.moved(r->cfg.ctx);
 }
 
@@ -451,16 +208,16 @@ static void on_timer(void *ctx)
 static void drop_connecting(struct relays *r)
 {
     for (size_t i = 0; i < SESSION_RELAYS_MAX; i++)
-        if (r->relays[i].phase == CONNECTING)
-            drop(&r->relays[i]);
+        if (r->relays[i].phase == RELAY_CONNECTING)
+            relay_drop(&r->relays[i]);
 }
 
 static void on_live(struct relay *r)
 {
-    r->phase = LIVE;
+    r->phase = RELAY_LIVE;
     r->server->has_lived = true;
     r->server->failures = 0;
-    say(r, HAWSER_LOG_INFO, "live");
+    relay_say(r, HAWSER_LOG_INFO, "live");
     if (r->way == RELAY_UDP)
         drop_connecting(r->owner);
 }
@@ -480,16 +237,16 @@ static void on_redirected(struct relay *r, const struct addr *to)
     enum relay_way way = r->way;
 
     if (s->is_redirected || !is_fit(to, &r->address)) {
-        on_failed(r, "redirected once too often, or to nowhere");
+        relays_on_failed(r, "redirected once too often, or to nowhere");
         return;
     }
-    say(r, HAWSER_LOG_INFO, "redirected");
+    relay_say(r, HAWSER_LOG_INFO, "redirected");
     s->is_redirected = true;
-    drop(r);
+    relay_drop(r);
     if (way == RELAY_UDP)
-        ask_by_udp(s, to);
+        relay_ask_by_udp(s, to);
     else
-        ask_by_stream(s, to, way);
+        relay_ask_by_stream(s, to, way);
 }
 
 void relays_on_event(struct relays *r, const struct session_event *ev)
@@ -497,7 +254,7 @@ void relays_on_event(struct relays *r, const struct session_event *ev)
     struct relay *found = NULL;
 
     for (size_t i = 0; i < SESSION_RELAYS_MAX; i++)
-        if (r->relays[i].phase >= ASKING && r->relays[i].relay == ev->relay)
+        if (r->relays[i].phase >= RELAY_ASKING && r->relays[i].relay == ev->relay)
             found = &r->relays[i];
     if (!found)
         return;
@@ -511,10 +268,10 @@ void relays_on_event(struct relays *r, const struct session_event *ev)
         on_redirected(found, &ev->server);
         break;
     case SESSION_RELAY_FAILED:
-        on_failed(found, "failed");
+        relays_on_failed(found, "failed");
         break;
     }
-    set_timer(r);
+    relays_set_timer(r);
 }
 
 void relays_renew(struct relays *r)
@@ -524,19 +281,7 @@ void relays_renew(struct relays *r)
         if (!has_relay(&r->servers[i]))
             start(&r->servers[i]);
     }
-    set_timer(r);
-}
-
-static bool is_gone(const struct relay *r)
-{
-    struct addr base = r->base;
-
-    if (r->phase == FREE)
-        return false;
-    if (r->stream)
-        return !interfaces_has(r->phase == CONNECTING ? stream_local(r->stream) : &base);
-    return !r->owner->cfg.find_base(r->owner->cfg.ctx, &r->address, &base) ||
-           !interfaces_has(&r->base);
+    relays_set_timer(r);
 }
 
 size_t relays_on_network_change(struct relays *r)
@@ -546,12 +291,12 @@ size_t relays_on_network_change(struct relays *r)
     for (size_t i = 0; i < SESSION_RELAYS_MAX; i++) {
         struct relay *gone = &r->relays[i];
         uint8_t number = gone->number;
-        bool was_asked = gone->phase >= ASKING;
+        bool was_asked = gone->phase >= RELAY_ASKING;
 
-        if (!is_gone(gone))
+        if (!relay_is_gone(gone))
             continue;
         lost += was_asked;
-        drop(gone);
+        relay_drop(gone);
         if (was_asked && number)
             session_end_stream(r->cfg.session, io_now(), number);
     }
@@ -559,7 +304,7 @@ size_t relays_on_network_change(struct relays *r)
         r->servers[i].failures = 0;
         start(&r->servers[i]);
     }
-    set_timer(r);
+    relays_set_timer(r);
     return lost;
 }
 
@@ -569,33 +314,7 @@ bool relays_is_settled(const struct relays *r)
         if (r->servers[i].lookup || r->servers[i].stream_at != USEC_NEVER)
             return false;
     for (size_t i = 0; i < SESSION_RELAYS_MAX; i++)
-        if (r->relays[i].phase == CONNECTING || r->relays[i].phase == ASKING)
-            return false;
-    return true;
-}
-
-/* ---- Bytes ----------------------------------------------------------------------------------- */
-
-void relays_send(struct relays *r, const struct out *run)
-{
-    for (size_t i = 0; i < SESSION_RELAYS_MAX; i++) {
-        struct relay *to = &r->relays[i];
-
-        if (!to->stream || to->number != run->stream)
-            continue;
-        (void)stream_send(to->stream, bytes_of(run->buf, run->len)); /* what is too much is lost */
-        if (stream_can_send(to->stream) || to->is_stalled || to->looked_at != USEC_NEVER)
-            continue;
-        to->looked_at = io_now();
-        to->unsent = stream_queued(to->stream);
-        set_timer(r);
-    }
-}
-
-bool relays_can_send(const struct relays *r)
-{
-    for (size_t i = 0; i < SESSION_RELAYS_MAX; i++)
-        if (r->relays[i].stream && r->relays[i].looked_at != USEC_NEVER)
+        if (r->relays[i].phase == RELAY_CONNECTING || r->relays[i].phase == RELAY_ASKING)
             return false;
     return true;
 }
@@ -620,7 +339,7 @@ int relays_new(struct relays **out, const struct relays_config *cfg)
         r->servers[i].again_at = USEC_NEVER;
         start(&r->servers[i]);
     }
-    set_timer(r);
+    relays_set_timer(r);
     return ERR_OK;
 }
 
@@ -631,7 +350,7 @@ void relays_free(struct relays *r)
     for (size_t i = 0; i < r->cfg.server_count; i++)
         resolve_cancel(r->servers[i].lookup);
     for (size_t i = 0; i < SESSION_RELAYS_MAX; i++)
-        drop(&r->relays[i]);
+        relay_drop(&r->relays[i]);
     io_timer_deinit(&r->timer);
     free(r);
 }

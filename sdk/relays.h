@@ -1,11 +1,10 @@
 /* relays.h: the TURN servers of one session, from their names to relayed addresses. All on the
  * loop's thread; needs io/ and a session, nothing else of the library.
  *
- *     server: look up --addresses--> UDP at once; TCP and TLS 100 ms later, unless UDP is live by then
- *     relay:  CONNECTING (streams) --> ASKING --> LIVE --failed--> FREE, and asked again if it lived
+ *     look up --addresses--> UDP at once; TCP and TLS 100 ms later, unless UDP is live by then
  *
- * Servers know nothing of each other: a dead one, or a name that is never found, delays only itself.
- * A redirection (300) is followed once a server. */
+ * Servers know nothing of each other: a dead one, or a name that is never found, delays only
+ * itself. A redirection (300) is followed once a server. */
 #ifndef HAWSER_SDK_RELAYS_H
 #define HAWSER_SDK_RELAYS_H
 
@@ -57,8 +56,8 @@ void relays_on_event(struct relays *r, const struct session_event *ev);
 /* Asks servers that have no relay (any more), as when the session looks for paths anew. */
 void relays_renew(struct relays *r);
 
-/* After the session's sockets were brought up to date: forgets what went by addresses that are gone,
- * and asks by those that have come. Returns how many relays were lost. */
+/* After the session's sockets were brought up to date: forgets what went by addresses that are
+ * gone, and asks by those that have come. Returns how many relays were lost. */
 size_t relays_on_network_change(struct relays *r);
 
 /* Nothing is being looked up, connected or asked for. */

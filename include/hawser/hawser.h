@@ -182,17 +182,17 @@ HAWSER_API int hawser_active_check(int handle);
 /* ---- Watching ------------------------------------------------------------------------------- */
 
 /* code < 0: why the session of this handle ended; called once a session, but not for
- * hawser_disconnect() of this side. code HAWSER_ERR_OK: the session lives, and its path has changed,
- * in kind or addresses: hawser_session_info() tells; several changes in a row may be told as one.
- * cb NULL: nobody is told. */
+ * hawser_disconnect() of this side. code HAWSER_ERR_OK: the session lives, and its path has
+ * changed, in kind or addresses: hawser_session_info() tells; several changes in a row may be
+ * told as one. cb NULL: nobody is told. */
 typedef void hawser_state_cb(void *ctx, int handle, int code);
 HAWSER_API int hawser_set_state_callback(hawser_state_cb *cb, void *ctx);
 
 /* The network of this host has changed: other addresses, another interface, another way out. Every
  * path is checked at once, sockets and broker connections follow, and sessions look for a new path
  * where theirs is gone or a better one may be had; handles and data stay. The library notices by
- * itself where the system lets it (netlink); for those where it does not, such as sandboxes and phones,
- * the application calls this. Harmless when nothing has changed. Never blocks. */
+ * itself where the system lets it (netlink); for those where it does not, such as sandboxes and
+ * phones, the application calls this. Harmless when nothing has changed. Never blocks. */
 HAWSER_API int hawser_network_changed(void);
 
 enum hawser_path_kind {

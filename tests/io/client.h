@@ -28,7 +28,8 @@ struct client {
     size_t passwords;
 };
 
-/* Every field of cfg may be set before; url gets the port unless that is 0. False: it does not open. */
+/* Every field of cfg may be set before; url gets the port unless that is 0. False: it does not
+ * open. */
 bool client_open(struct client *c, const char *url, uint16_t port);
 void client_close(struct client *c);
 
