@@ -332,6 +332,19 @@ static int send_message(struct signaling *self, const char *to_id, struct bytes 
     return ERR_OK;
 }
 
+/* The connection may be to where the device was: the next message looks for it again. */
+static void kick(struct signaling *self)
+{
+    struct lan_peer *p = (struct lan_peer *)self;
+
+    if (p->state != PEER_OPEN)
+        return;
+    drop_conn(p);
+    p->state = PEER_IDLE;
+    note_up(p, false);
+    set_timer(p);
+}
+
 static void close_peer(struct signaling *self)
 {
     struct lan_peer *p = (struct lan_peer *)self;
@@ -368,7 +381,7 @@ int lan_open(struct signaling **out, struct lan *lan, const uint8_t secret[LAN_S
         free(p);
         return ERR_LIMIT;
     }
-    p->face = (struct signaling){ .send = send_message, .close = close_peer };
+    p->face = (struct signaling){ .send = send_message, .close = close_peer, .kick = kick };
     p->task = (struct io_task){ .fn = tell, .ctx = p };
     p->lan = lan;
     p->handler = *h;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/lan.h"
 #include "sdk/connect.h"
 #include "sdk/devices.h"
 #include "sdk/internal.h"
@@ -20,7 +21,8 @@ struct admission {
     json_t *candidates[ADMISSION_CANDIDATES_MAX]; /* messages that came meanwhile; the loop's */
     size_t candidate_count;
     struct hawser_request request;
-    bool is_withdrawn; /* the peer said bye; the loop's */
+    struct origin origin; /* by which ways the offer came; holds its guest; the loop's */
+    bool is_withdrawn;    /* the peer said bye; the loop's */
     int number, reason;
 };
 
@@ -154,6 +156,7 @@ static void admit(struct device *d, const struct envelope *e, uint8_t channels,
     memcpy(l->peer_key, e->card.ed25519, sizeof l->peer_key);
     l->identity = d->identity;
     l->called_at = io_now();
+    ways_take_origin(l, &d->identity->origin);
     err = link_start(l);
     l->phase = LINK_CONNECTING;
     if (!err)
@@ -171,8 +174,14 @@ static void admit(struct device *d, const struct envelope *e, uint8_t channels,
 
 void device_send_answer(struct link *l)
 {
+    struct signal s = { .type = ENVELOPE_ANSWER, .seq = ++l->seq, .body = link_describe(l) };
+    char *text = NULL;
+
     log_line(HAWSER_LOG_INFO, l->trace, "answering %s", l->peer.id);
-    signals_send(l, ENVELOPE_ANSWER, link_describe(l));
+    memcpy(s.sid, l->sid, sizeof s.sid);
+    if (s.body && identity_seal(l->identity, &l->peer, &s, &text) == ERR_OK)
+        ways_send_answer(l, text);
+    json_decref(s.body);
 }
 
 /* ---- Asking the application ------------------------------------------------------------------ */
@@ -181,6 +190,8 @@ static void free_admission(struct admission *a)
 {
     for (size_t i = 0; i < a->candidate_count; i++)
         json_decref(a->candidates[i]);
+    if (a->origin.guest)
+        lan_release(lib.lan, a->origin.guest);
     json_decref(a->offer.body);
     free(a);
 }
@@ -215,6 +226,8 @@ static void on_decided(void *ctx)
         code = check_state(d);
     if (a->is_withdrawn)
         d = NULL; /* nobody waits for an answer */
+    if (d)
+        d->identity->origin = a->origin;
     if (d && code)
         device_refuse(d, &a->offer, code);
     else if (d)
@@ -253,6 +266,9 @@ static struct admission *new_admission(struct device *d, const struct envelope *
     a->offer = *e;
     a->offer.body = json_incref(e->body);
     a->number = d->number;
+    a->origin = d->identity->origin;
+    if (a->origin.guest)
+        lan_hold(lib.lan, a->origin.guest);
     memcpy(a->request.peer_id, e->from, ID_BYTES);
     a->request.channels = rights->channels;
     strncpy(a->request.role, grant_role_string(rights->role), sizeof a->request.role - 1);
@@ -292,6 +308,32 @@ static struct admission *find_admission(const struct device *d, const struct env
             break;
     pthread_mutex_unlock(&lib.lock); /* only this thread frees admissions */
     return a;
+}
+
+/* Another copy of an offer that is being thought about, or was let in. */
+void device_on_repeat(struct device *d, const struct origin *o)
+{
+    struct admission *a;
+    struct link *l;
+
+    pthread_mutex_lock(&lib.lock);
+    for (a = d->admissions; a; a = a->next)
+        if (memcmp(a->origin.digest, o->digest, sizeof o->digest) == 0)
+            break;
+    for (l = lib.links; l; l = l->next)
+        if (l->identity == d->identity &&
+            memcmp(l->ways.heard.digest, o->digest, sizeof o->digest) == 0)
+            break;
+    pthread_mutex_unlock(&lib.lock); /* only this thread frees either */
+    if (l)
+        ways_on_repeat(l, o);
+    if (!a)
+        return;
+    a->origin.is_by_broker |= o->is_by_broker;
+    if (o->guest && !a->origin.guest) {
+        a->origin.guest = o->guest;
+        lan_hold(lib.lan, o->guest);
+    }
 }
 
 void device_on_bye(struct device *d, const struct envelope *e)

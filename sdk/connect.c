@@ -15,7 +15,8 @@ struct connect {
     void *ctx;
     char trace[HAWSER_TRACE_ID_MAX];
     char label[LABEL_BYTES]; /* the user's, when it was called */
-    bool is_counted;         /* in lib.connect_count */
+    int lan_mode;
+    bool is_counted; /* in lib.connect_count */
     int result;
 };
 
@@ -153,6 +154,11 @@ static int make_link(struct connect *c, const char *remote_id, usec timeout, cha
     memcpy(c->trace, l->trace, sizeof c->trace);
     memcpy(trace, l->trace, sizeof c->trace);
     l->grant = record.grant;
+    record.grant = NULL;
+    l->ways.mode = c->lan_mode;
+    l->ways.has_secret = record.has_lan;
+    memcpy(l->ways.secret, record.lan, sizeof l->ways.secret);
+    device_record_deinit(&record);
     l->channels = channels;
     l->called_at = io_now();
     l->give_up_at = l->called_at + timeout;
@@ -226,6 +232,7 @@ int hawser_connect(const char *remote_id, int lan_mode, int timeout_ms, hawser_c
     c = code ? NULL : calloc(1, sizeof *c);
     if (c) {
         *c = (struct connect){ .job = { .run = run_callback }, .cb = cb, .ctx = ctx };
+        c->lan_mode = lan_mode;
         code = begin(c, remote_id, timeout_of(timeout_ms), trace_id);
     } else if (!code) {
         code = HAWSER_ERR_NO_MEMORY;
@@ -289,20 +296,15 @@ void connect_begin(struct link *l)
         l->phase = LINK_CONNECTING;
 }
 
-/* An unanswered offer is sent again, since a flooded inbox or a broker that restarts loses some. It
- * is the same text, so a device that has had it only looks it up. */
-#define OFFER_AGAIN_US (3 * SECOND)
-
-/* An offer that cannot be sent now is not the end: the time is the caller's to limit. */
+/* What is due of the offer's ways. One that cannot be sent now is not the end: the time is the
+ * caller's to limit. */
 void connect_send_again(struct link *l)
 {
-    int err = ERR_WRONG_STATE;
-
-    l->resend_at = io_now() + OFFER_AGAIN_US;
-    if (l->identity)
-        err = identity_send(l->identity, l->peer.id, l->offer, l->serial);
-    if (err)
-        log_line(HAWSER_LOG_WARNING, l->trace, "the offer was not sent: %s", err_string(err));
+    if (!l->identity || ways_tick(l)) {
+        l->resend_at = l->identity ? ways_next_timeout(l) : USEC_NEVER;
+        return;
+    }
+    fail(l, HAWSER_ERR_OFFLINE);
 }
 
 void connect_send_offer(struct link *l)
@@ -315,10 +317,12 @@ void connect_send_offer(struct link *l)
     if (s.body && (!l->grant || json_object_set(s.body, "grant", l->grant) == 0))
         err = identity_seal(l->identity, &l->peer, &s, &l->offer);
     json_decref(s.body);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
+        ways_begin(l);
         connect_send_again(l);
-    else
-        fail(l, err == ERR_NOMEM ? HAWSER_ERR_NO_MEMORY : HAWSER_ERR_UNAUTHORISED);
+        return;
+    }
+    fail(l, err == ERR_NOMEM ? HAWSER_ERR_NO_MEMORY : HAWSER_ERR_UNAUTHORISED);
 }
 
 void connect_on_sent(struct link *l, enum signaling_result result)
@@ -327,8 +331,18 @@ void connect_on_sent(struct link *l, enum signaling_result result)
         return; /* answered meanwhile, or over */
     if (result != SIGNALING_OFFLINE)
         return; /* one that failed goes out again in its time: a broker may refuse without end */
-    fail(l, HAWSER_ERR_OFFLINE);
+    ways_on_offline(l);
+    if (ways_are_offline(l))
+        fail(l, HAWSER_ERR_OFFLINE);
     link_turn(l);
+}
+
+void connect_on_broker_bad(struct link *l)
+{
+    if (!l->offer || l->phase != LINK_CONNECTING)
+        return;
+    ways_on_broker_bad(l);
+    io_loop_wake(lib.loop, &l->task);
 }
 
 void connect_on_answer(struct link *l, const struct envelope *e)
@@ -386,6 +400,8 @@ void connect_on_open(struct link *l)
 
 void connect_on_timeout(struct link *l)
 {
+    int code = l->ways.is_offline && !l->ways.is_lan_up ? HAWSER_ERR_OFFLINE : HAWSER_ERR_TIMEOUT;
+
     link_send_bye(l, 0);
-    fail(l, HAWSER_ERR_TIMEOUT);
+    fail(l, code);
 }

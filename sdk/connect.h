@@ -3,6 +3,8 @@
  *     call: record of the device, link, job --> loop: sockets, offer --answer--> session --> handle
  *                                                        '--refuse, offline, time, break--> code
  *
+ * By which ways the offer goes, and when, is for ways.h to say.
+ *
  * Whoever is first to finish a connect decides its result; the others find nothing to finish. */
 #ifndef HAWSER_SDK_CONNECT_H
 #define HAWSER_SDK_CONNECT_H
@@ -22,5 +24,6 @@ void connect_on_refuse(struct link *l, const struct envelope *e);
 void connect_on_open(struct link *l);
 void connect_on_timeout(struct link *l);
 void connect_send_again(struct link *l);
+void connect_on_broker_bad(struct link *l); /* it does not accept us, or is not there */
 
 #endif

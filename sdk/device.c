@@ -212,6 +212,7 @@ void device_on_open(struct link *l)
     pthread_mutex_lock(&lib.lock);
     d = l->device;
     l->connect_us = io_now() - l->called_at;
+    ways_on_open(l);
     if (d && !l->close_asked) {
         if (d->ready_last)
             d->ready_last->next_ready = l;

@@ -46,6 +46,9 @@ struct device {
 
 void device_on_offer(struct device *d, const struct envelope *e);
 
+/* A message that was had before has come again, perhaps by another way. */
+void device_on_repeat(struct device *d, const struct origin *o);
+
 /* Of an offer that the application still thinks about. */
 void device_on_candidate(struct device *d, const struct envelope *e);
 void device_on_bye(struct device *d, const struct envelope *e);

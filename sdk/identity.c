@@ -1,11 +1,14 @@
 #include "sdk/identity.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "core/token/broker_login.h"
+#include "io/lan.h"
 #include "io/mqtt.h"
+#include "sdk/devices.h"
 #include "sdk/internal.h"
 #include "sdk/log.h"
 #include "sdk/signals.h"
@@ -16,6 +19,7 @@
 #define SEEN_US     (10 * MINUTE)
 #define INBOX_BURST 500
 #define INBOX_US    (SECOND / 50)
+#define LAN_LABEL   "hawser lan v1" /* what the secret is derived with */
 
 /* A sealed text that waits. */
 struct outgoing {
@@ -25,19 +29,29 @@ struct outgoing {
     char text[];
 };
 
-static void on_message(void *ctx, struct bytes message)
+/* One that was had before may still tell of another way to its sender. */
+static bool is_repeated(struct identity *id, struct bytes message, struct origin *o)
 {
-    struct identity *id = ctx;
-    uint8_t digest[ENVELOPE_DIGEST_BYTES];
-    usec now = io_now();
+    if (envelope_digest(message, o->digest))
+        return true;
+    if (!replay_find(id->seen, io_now(), o->digest))
+        return false;
+    if (id->device)
+        device_on_repeat(id->device, o);
+    return true;
+}
+
+void identity_receive(struct identity *id, struct bytes message, const struct origin *o)
+{
+    struct origin origin = *o;
     struct envelope e;
 
     id->counts.received++;
-    if (!bucket_take(&id->inbox, now)) {
+    if (!bucket_take(o->is_by_broker ? &id->inbox : &id->lan_inbox, io_now())) {
         id->counts.flooded++;
         return;
     }
-    if (envelope_digest(message, digest) || replay_find(id->seen, now, digest)) {
+    if (is_repeated(id, message, &origin)) {
         id->counts.repeated++;
         return;
     }
@@ -45,9 +59,20 @@ static void on_message(void *ctx, struct bytes message)
         id->counts.unreadable++;
         return;
     }
-    (void)replay_add(id->seen, now, digest);
+    (void)replay_add(id->seen, io_now(), origin.digest);
+    id->origin = origin;
     signals_on_envelope(id, &e);
     envelope_deinit(&e);
+}
+
+static void on_message(void *ctx, struct bytes message)
+{
+    identity_receive(ctx, message, &(struct origin){ .is_by_broker = true });
+}
+
+static void on_lan_message(void *ctx, uint64_t guest, struct bytes message)
+{
+    identity_receive(ctx, message, &(struct origin){ .guest = guest });
 }
 
 static int wait_for_room(struct identity *id, const char *to, const char *text, uint64_t request)
@@ -128,10 +153,13 @@ static void on_state(void *ctx, enum signaling_state state, const char *detail)
 
     log_line(is_bad ? HAWSER_LOG_WARNING : HAWSER_LOG_INFO, NULL, "%s at the broker: %s (%s)",
              key_id(id->key), signaling_state_string(state), detail);
+    id->state = state;
     pthread_mutex_lock(&lib.lock);
     id->is_online = state == SIGNALING_ONLINE;
     pthread_cond_broadcast(&lib.changed);
     pthread_mutex_unlock(&lib.lock);
+    if (is_bad || state == SIGNALING_DOWN)
+        signals_on_broker_bad(id);
 }
 
 /* On MQTT's thread; key and broker name are constant while the connection exists. */
@@ -173,7 +201,7 @@ static void open_on_loop(void *ctx)
 
 static void warn_of_no_broker(void)
 {
-    log_line(HAWSER_LOG_WARNING, NULL, "no broker is configured: nothing can be reached");
+    log_line(HAWSER_LOG_WARNING, NULL, "no broker is configured: only the LAN is left");
 }
 
 int identity_open_broker(struct identity *id)
@@ -191,6 +219,35 @@ int identity_open_broker(struct identity *id)
     return o.err;
 }
 
+int identity_lan_secret(const struct identity *id, uint8_t out[KEY_DERIVED_BYTES])
+{
+    return key_derive(id->key, LAN_LABEL, out);
+}
+
+static void serve_on_loop(void *ctx)
+{
+    struct opening *o = ctx;
+    const struct lan_service_handler handler = { .on_message = on_lan_message, .ctx = o->id };
+    uint8_t secret[KEY_DERIVED_BYTES];
+
+    o->err = identity_lan_secret(o->id, secret);
+    if (!o->err)
+        o->err = lan_serve(&o->id->service, lib.lan, secret, &handler);
+    OPENSSL_cleanse(secret, sizeof secret);
+}
+
+/* A device that the LAN does not let be found still has the broker. */
+static void open_lan(struct identity *id)
+{
+    struct opening o = { .id = id };
+
+    if (!id->device || !lib.lan)
+        return;
+    io_loop_run(lib.loop, serve_on_loop, &o);
+    if (o.err)
+        log_line(HAWSER_LOG_WARNING, NULL, "the LAN cannot be served: %s", err_string(o.err));
+}
+
 int identity_new(struct identity **out, const char *label, struct device *device)
 {
     struct identity *id = *out = calloc(1, sizeof *id);
@@ -200,6 +257,7 @@ int identity_new(struct identity **out, const char *label, struct device *device
         return HAWSER_ERR_NO_MEMORY;
     id->device = device;
     id->inbox = (struct bucket){ .interval_us = INBOX_US, .burst = INBOX_BURST };
+    id->lan_inbox = id->inbox;
     memcpy(id->label, label, strlen(label) + 1);
     err = replay_new(&id->seen, device ? SEEN_DEVICE : SEEN_APP, SEEN_US);
     if (!err)
@@ -208,8 +266,10 @@ int identity_new(struct identity **out, const char *label, struct device *device
         card_of_key(&id->card, id->key, io_wall_s());
         err = identity_open_broker(id);
     }
-    if (!err)
+    if (!err) {
+        open_lan(id);
         return HAWSER_ERR_OK;
+    }
     identity_free(id);
     *out = NULL;
     return code_of_err(err);
@@ -222,6 +282,8 @@ static void close_on_loop(void *ctx)
     signals_forget(id);
     signaling_close(id->signaling);
     id->signaling = NULL;
+    lan_unserve(id->service);
+    id->service = NULL;
     while (id->waiting_first)
         drop_first(id);
 }
@@ -285,13 +347,25 @@ int identity_send(struct identity *id, const char *to, const char *text, uint64_
     return err;
 }
 
+static int send_back(struct identity *id, const char *to, const char *text)
+{
+    const struct origin *o = &id->origin;
+    int lan = ERR_WRONG_STATE, broker = ERR_WRONG_STATE;
+
+    if (o->guest)
+        lan = lan_reply(lib.lan, o->guest, bytes_of_string(text));
+    if (o->is_by_broker || lan)
+        broker = identity_send(id, to, text, 0);
+    return lan ? broker : ERR_OK;
+}
+
 void identity_signal(struct identity *id, const struct recipient *to, const struct signal *s)
 {
     char *text = NULL;
     int err = identity_seal(id, to, s, &text);
 
     if (!err)
-        err = identity_send(id, to->id, text, 0);
+        err = send_back(id, to->id, text);
     if (err)
         log_line(HAWSER_LOG_WARNING, NULL, "a message to %s was not sent: %s", to->id,
                  err_string(err));

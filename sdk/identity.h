@@ -1,7 +1,8 @@
-/* identity.h: one key of this process at the broker: its connection and its inbox.
+/* identity.h: one key of this process: its connection to the broker, its inbox there, and that of
+ * a device on the LAN.
  *
  * What arrives is looked up in the replay memory before any public-key operation, then opened. Its
- * rate is limited: a flood costs digests, and the messages that come with it. */
+ * rate is limited for each way: a flood costs digests, and the messages that come with it. */
 #ifndef HAWSER_SDK_IDENTITY_H
 #define HAWSER_SDK_IDENTITY_H
 
@@ -14,6 +15,16 @@
 #include "sdk/store.h"
 
 struct device;
+struct lan_service;
+struct link;
+
+/* Which way a message came. */
+struct origin {
+    uint8_t digest[ENVELOPE_DIGEST_BYTES];
+    bool is_by_broker;
+    uint64_t guest;    /* the LAN connection to a device (io/lan.h); 0: none */
+    struct link *link; /* the app's, whose LAN connection it is; NULL: none */
+};
 
 struct identity_counts {
     uint64_t received, flooded, repeated, unreadable;
@@ -30,8 +41,11 @@ struct identity {
     struct device *device;       /* NULL: the app's */
     bool is_online;              /* lib.lock */
     struct signaling *signaling; /* the loop's, from here; NULL: no broker is configured */
+    enum signaling_state state;
+    struct lan_service *service; /* NULL: not found on the LAN */
     struct replay *seen;
-    struct bucket inbox;
+    struct bucket inbox, lan_inbox;
+    struct origin origin; /* of the message that is being handled */
     struct outgoing *waiting_first, *waiting_last;
     size_t waiting_count;
     atomic_uint unsent; /* accepted by identity_send() and not yet told of */
@@ -72,7 +86,14 @@ int identity_seal(const struct identity *id, const struct recipient *to, const s
  * nobody asks. ERR_LIMIT, ERR_NOMEM; ERR_WRONG_STATE: there is no broker. */
 int identity_send(struct identity *id, const char *to, const char *text, uint64_t request);
 
-/* Both at once, where nobody asks; failures are logged. */
+/* Seals and sends it back by where the message came from that is being handled: for those that have
+ * no link. Failures are logged. */
 void identity_signal(struct identity *id, const struct recipient *to, const struct signal *s);
+
+/* A message has come: o says which way, its digest is filled in here. */
+void identity_receive(struct identity *id, struct bytes message, const struct origin *o);
+
+/* The secret by which a device is found on the LAN. ERR_CRYPTO. */
+int identity_lan_secret(const struct identity *id, uint8_t out[KEY_DERIVED_BYTES]);
 
 #endif

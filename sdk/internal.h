@@ -24,6 +24,7 @@
 #define CONNECTS_MAX 64 /* pending at once: HAWSER_ERR_TOO_MANY_CONNECTS */
 #define DEVICES_MAX  64 /* open at once: HAWSER_ERR_NO_MEMORY */
 
+struct lan;
 struct link;
 struct identity;
 struct pairing_call;
@@ -48,6 +49,7 @@ struct library {
     void *state_ctx;
 
     struct io_loop *loop; /* constant while running, down to here */
+    struct lan *lan; /* the loop's; NULL: switched off */
     struct dispatcher *dispatcher;
     struct dtls_identity *dtls; /* this run's certificate */
     struct rng rng;

@@ -103,8 +103,10 @@ void call_leave_link(struct link *l)
 
 static void free_parts(void)
 {
-    if (lib.loop)
+    if (lib.loop) {
         network_stop();
+        ways_stop();
+    }
     handles_deinit(&lib.sessions);
     handles_deinit(&lib.devices);
     dispatcher_free(lib.dispatcher);
@@ -135,6 +137,8 @@ static int start_parts(void)
         err = io_loop_new(&lib.loop);
     if (!err)
         err = network_start();
+    if (!err)
+        err = ways_start();
     if (!err)
         err = dispatcher_new(&lib.dispatcher);
     return err;

@@ -116,6 +116,7 @@ static void free_parts(struct link *l)
     pool_free(l->pool);
     free(l->state_job);
     json_decref(l->grant);
+    ways_deinit(&l->ways);
     free(l->offer);
     free(l);
 }
@@ -142,6 +143,7 @@ int link_new(struct link **out, enum link_side side, const struct recipient *pee
     };
     l->give_up_at = l->resend_at = l->flush_until = l->restart.again_at = USEC_NEVER;
     l->task = (struct io_task){ .fn = link_task, .ctx = l };
+    ways_init(&l->ways);
     name_link(l, sid);
     l->state_job = new_state_job();
     if (l->state_job)
@@ -271,6 +273,7 @@ void link_end(struct link *l, int code)
     l->rx_ready = unread;
     outside_free(l->outside);
     l->outside = NULL;
+    ways_close(l);
     l->identity = NULL;
     rings_end(&l->rings, code, unread, false);
     tell_application(l, rings_end_code(&l->rings));

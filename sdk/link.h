@@ -16,6 +16,7 @@
 #include "sdk/identity.h"
 #include "sdk/outside.h"
 #include "sdk/ring.h"
+#include "sdk/ways.h"
 
 #define LINK_DESCRIBED_MAX 10 /* candidates in an offer or answer, beside the grants … */
 #define LINK_TRICKLE_MAX \
@@ -70,6 +71,7 @@ struct link {
     struct job *state_job;   /* until it is posted */
 
     struct identity *identity; /* the loop's, down to here; NULL: no messages any more */
+    struct ways ways;
     enum link_phase phase;
     struct pool *pool;
     struct session *session;

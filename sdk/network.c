@@ -87,6 +87,7 @@ static void on_change(void *ctx)
     (void)ctx;
     look(&network.last);
     log_line(HAWSER_LOG_INFO, NULL, "the network has changed: %zu addresses", network.last.count);
+    ways_on_network_change();
     tell_links();
     if (bucket_take(&network.kicks, io_now()))
         kick_brokers(NULL);

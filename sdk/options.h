@@ -23,6 +23,7 @@ struct options {
     size_t bind_count;             /* 0: all interfaces */
     struct addr bind[INTERFACES_MAX];
     int sessions_max, dead_ms, flush_ms, zombie_ms;
+    int lan; /* 0: neither looked at nor listened to */
 };
 
 /* Keeps a copy of the value for later loads; NULL forgets it. ERR_INVALID, ERR_NOMEM. Under the

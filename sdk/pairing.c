@@ -140,12 +140,31 @@ static json_t *owner_grant(struct device *d, const struct envelope *e)
     return NULL;
 }
 
+static int add_lan_secret(const struct device *d, json_t *body)
+{
+    uint8_t secret[KEY_DERIVED_BYTES];
+    char text[BASE64URL_LEN(KEY_DERIVED_BYTES) + 1];
+    struct wr w = wr_of(text, sizeof text);
+    int err = identity_lan_secret(d->identity, secret);
+
+    base64url_encode(&w, bytes_of(secret, sizeof secret));
+    if (!err && json_object_set_new(body, "lan", json_stringn(text, w.len)))
+        err = ERR_NOMEM;
+    OPENSSL_cleanse(secret, sizeof secret);
+    OPENSSL_cleanse(text, sizeof text);
+    return err;
+}
+
 static void send_paired(struct device *d, const struct envelope *e)
 {
     struct signal s = { .type = ENVELOPE_PAIRED, .seq = 1, .has_card = true };
     struct recipient to;
 
     s.body = owner_grant(d, e);
+    if (s.body && add_lan_secret(d, s.body)) {
+        json_decref(s.body);
+        s.body = NULL;
+    }
     memcpy(s.sid, e->sid, sizeof s.sid);
     memcpy(to.id, e->from, sizeof to.id);
     memcpy(to.x25519, e->card.x25519, sizeof to.x25519);
@@ -204,6 +223,17 @@ static bool is_grant_good(const struct identity *id, const struct envelope *e)
     return grant_chain_verify(&rights, json_object_get(e->body, "grant"), &c) == ERR_OK;
 }
 
+/* A device that has none to give cannot be found on the LAN. */
+static void take_record(struct pairing_call *p, const struct envelope *e)
+{
+    const char *lan = json_string_value(json_object_get(e->body, "lan"));
+
+    p->record.card = e->card;
+    p->record.grant = json_incref(json_object_get(e->body, "grant"));
+    p->record.has_lan =
+        lan && base64url_decode_exact(p->record.lan, sizeof p->record.lan, bytes_of_string(lan));
+}
+
 void pairing_on_paired(struct identity *id, const struct envelope *e)
 {
     bool is_good = e->has_card && is_grant_good(id, e);
@@ -211,10 +241,8 @@ void pairing_on_paired(struct identity *id, const struct envelope *e)
 
     pthread_mutex_lock(&lib.lock);
     p = find_call(e);
-    if (p && !p->is_done && is_good) {
-        p->record.card = e->card;
-        p->record.grant = json_incref(json_object_get(e->body, "grant"));
-    }
+    if (p && !p->is_done && is_good)
+        take_record(p, e);
     if (p)
         finish(p, is_good ? HAWSER_ERR_OK : HAWSER_ERR_UNAUTHORISED);
     pthread_mutex_unlock(&lib.lock);

@@ -46,12 +46,12 @@ static void send_restart(struct link *l)
     int err = ERR_NOMEM;
 
     memcpy(s.sid, l->sid, sizeof s.sid);
-    l->restart.sends++;
+    l->restart.sends += is_online(l->identity);
     l->restart.again_at = io_now() + RESTART_AGAIN_US;
     if (s.body)
         err = identity_seal(l->identity, &l->peer, &s, &text);
     if (!err)
-        err = identity_send(l->identity, l->peer.id, text, l->serial);
+        err = ways_send(l, text, l->serial);
     if (err)
         log_line(HAWSER_LOG_WARNING, l->trace, "a restart was not sent: %s", err_string(err));
     json_decref(s.body);
@@ -66,7 +66,8 @@ void signals_restart(struct link *l)
         send_restart(l);
 }
 
-/* While this side is not at the broker nothing is sent, and nothing counted. */
+/* While this side is not at the broker nothing is sent but by the LAN, and nothing counted: the
+ * session's own patience ends it. */
 void signals_restart_again(struct link *l)
 {
     struct session_info info;
@@ -76,7 +77,7 @@ void signals_restart_again(struct link *l)
     session_get_info(l->session, &info);
     if (!l->identity || !info.is_restarting || l->restart.sends >= RESTART_SENDS_MAX)
         l->restart.again_at = USEC_NEVER;
-    else if (is_online(l->identity))
+    else if (ways_are_open(l))
         send_restart(l);
     else
         l->restart.again_at = io_now() + RESTART_OFFLINE_US;
@@ -196,7 +197,10 @@ void signals_on_envelope(struct identity *id, const struct envelope *e)
         [ENVELOPE_PAIRED] = pairing_on_paired,
         [ENVELOPE_RESTART] = on_restart,
     };
+    struct link *l = signals_find(id, e);
 
+    if (l)
+        ways_heard(l);
     handlers[e->type](id, e);
 }
 
@@ -216,6 +220,15 @@ void signals_on_sent(struct identity *id, uint64_t request, enum signaling_resul
         pairing_on_sent(request, result);
 }
 
+void signals_on_broker_bad(struct identity *id)
+{
+    pthread_mutex_lock(&lib.lock);
+    for (struct link *l = lib.links; l; l = l->next)
+        if (l->identity == id && l->side == LINK_APP)
+            connect_on_broker_bad(l);
+    pthread_mutex_unlock(&lib.lock);
+}
+
 void signals_forget(struct identity *id)
 {
     pthread_mutex_lock(&lib.lock);
@@ -228,11 +241,18 @@ void signals_forget(struct identity *id)
 void signals_send(struct link *l, enum envelope_type type, json_t *body)
 {
     struct signal s = { .type = type, .seq = ++l->seq, .body = body };
+    char *text = NULL;
+    int err = ERR_WRONG_STATE;
 
     memcpy(s.sid, l->sid, sizeof s.sid);
     if (l->identity && body)
-        identity_signal(l->identity, &l->peer, &s);
+        err = identity_seal(l->identity, &l->peer, &s, &text);
+    if (text)
+        err = ways_send(l, text, 0);
+    if (err)
+        log_line(HAWSER_LOG_WARNING, l->trace, "a message was not sent: %s", err_string(err));
     json_decref(body);
+    free(text);
 }
 
 void signals_add_candidate(struct link *l, const struct ice_candidate *c)
@@ -269,8 +289,8 @@ void signals_flush_candidates(struct link *l)
     t->count = 0;
 }
 
-/* Whether they belong to the peer's newest description: late ones of an older one lead nowhere. Peers
- * that do not say which are taken at their word. */
+/* Whether they belong to the peer's newest description: late ones of an older one lead nowhere.
+ * Peers that do not say which are taken at their word. */
 static bool is_current(const struct link *l, const json_t *body)
 {
     const char *ufrag = json_string_value(json_object_get(body, "ufrag"));

@@ -7,7 +7,7 @@
  *     restart    {"session": …}, of an open session by its own peer
  *     bye        {"reason": n}
  *     pair       {"proof": …}, with the app's card
- *     paired     {"grant": […], with the device's card */
+ *     paired     {"grant": […], "lan": secret of its LAN}, with the device's card */
 #ifndef HAWSER_SDK_SIGNALS_H
 #define HAWSER_SDK_SIGNALS_H
 
@@ -16,6 +16,9 @@
 /* A message that was opened: verified, and not seen before. */
 void signals_on_envelope(struct identity *id, const struct envelope *e);
 void signals_on_sent(struct identity *id, uint64_t request, enum signaling_result result);
+
+/* The broker does not accept this identity, or is not there. */
+void signals_on_broker_bad(struct identity *id);
 
 /* No link sends by this identity any more. */
 void signals_forget(struct identity *id);

@@ -16,6 +16,8 @@
 #define PATH_MAX_BYTES 768
 #define FILE_MAX       16384
 
+_Static_assert(LAN_SECRET_BYTES == ID_PUBLIC_BYTES, "all are written and read by one pair");
+
 bool label_is_valid(const char *label)
 {
     size_t len = label ? strlen(label) : 0;
@@ -184,6 +186,7 @@ int store_save_device(const struct device_record *record, const char *home, cons
                  set_bytes(object, "x25519", record->card.x25519) ||
                  json_object_set_new(object, "card_iat", json_integer(record->card.iat_s)) ||
                  (record->grant && json_object_set(object, "grant", record->grant)) ||
+                 (record->has_lan && set_bytes(object, "lan", record->lan)) ||
                  !(text = json_dumps(object, JSON_INDENT(1)))))
         err = ERR_NOMEM;
     if (!err) {
@@ -213,6 +216,7 @@ static bool read_record(struct device_record *out, json_t *object, const char *i
         return false;
     if (grant && !json_is_array(grant))
         return false;
+    out->has_lan = get_bytes(out->lan, object, "lan");
     out->grant = json_incref(grant);
     return true;
 }
@@ -296,4 +300,6 @@ void device_record_deinit(struct device_record *r)
 {
     json_decref(r->grant);
     r->grant = NULL;
+    OPENSSL_cleanse(r->lan, sizeof r->lan);
+    r->has_lan = false;
 }

@@ -1,8 +1,8 @@
 /* store.h: what is kept under the home directory. [any thread]
  *
  *     keys/LABEL.json         private JWK, mode 0600
- *     grants/LABEL/ID.json    {"id", "ed25519", "x25519", "card_iat", "grant": [...]}: a device
- *                             that LABEL has paired with
+ *     grants/LABEL/ID.json    {"id", "ed25519", "x25519", "card_iat", "grant": [...], "lan"?}: a
+ *                             device that LABEL has paired with
  *
  * Files appear whole or not at all: they are written beside their place and then renamed. */
 #ifndef HAWSER_SDK_STORE_H
@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "core/lan/message.h"
 #include "core/token/card.h"
 
 #define LABEL_BYTES 65 /* 1…64 of [A-Za-z0-9._@-] and NUL */
@@ -23,6 +24,8 @@ int store_key(struct key **out, const char *home, const char *label);
 struct device_record {
     struct card card;
     json_t *grant; /* the chain; owned; may be NULL */
+    bool has_lan;  /* the secret by which it is found on the LAN is known */
+    uint8_t lan[LAN_SECRET_BYTES];
 };
 
 /* ERR_WRONG_STATE: no such record. ERR_INVALID, ERR_NOMEM. */

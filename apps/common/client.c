@@ -1,6 +1,7 @@
 #include "apps/common/client.h"
 
 #include <pthread.h>
+#include <string.h>
 #include <time.h>
 
 #include "apps/common/clock.h"
@@ -59,6 +60,21 @@ static void await_result(struct attempt *a, const char *trace_id)
     pthread_mutex_unlock(&a->lock);
 }
 
+/* -1: no such way. */
+static int lan_mode_of(const char *way)
+{
+    static const char *const names[] = {
+        [HAWSER_LAN_AUTO] = "auto",
+        [HAWSER_INTERNET_FIRST] = "internet",
+        [HAWSER_LAN_FIRST] = "lan",
+    };
+
+    for (int i = HAWSER_LAN_AUTO; way && i <= HAWSER_LAN_FIRST; i++)
+        if (strcmp(way, names[i]) == 0)
+            return i;
+    return way ? -1 : HAWSER_LAN_AUTO;
+}
+
 static int start_session(const struct options *o, const char *id)
 {
     struct attempt a = { .result = PENDING };
@@ -67,7 +83,7 @@ static int start_session(const struct options *o, const char *id)
 
     pthread_mutex_init(&a.lock, NULL);
     clock_init_cond(&a.changed);
-    error = hawser_connect(id, HAWSER_LAN_AUTO, o->timeout_ms, on_connect, &a, trace_id);
+    error = hawser_connect(id, lan_mode_of(o->lan), o->timeout_ms, on_connect, &a, trace_id);
     if (error)
         a.result = error;
     else
@@ -81,8 +97,14 @@ static int start_session(const struct options *o, const char *id)
 
 int client_open(const struct options *o, const char *id)
 {
-    int result = client_init(o);
+    int result;
 
+    if (lan_mode_of(o->lan) < 0) {
+        result = HAWSER_ERR_INVALID;
+        say_failure_with(result, "--help tells what there is.", "--lan %s", o->lan);
+        return result;
+    }
+    result = client_init(o);
     if (result < 0)
         return result;
     result = start_session(o, id);

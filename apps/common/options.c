@@ -153,6 +153,7 @@ int options_parse(struct options *o, const struct options_spec *spec, int argc, 
         { "as", 0, OPTION_TEXT, &o->label, 0, 0, "LABEL  use the key of this label" },
         { "broker", 0, OPTION_TEXT, &o->broker, 0, 0, "URL  mqtt://host:port or mqtts://..." },
         { "stun", 0, OPTION_TEXT, &o->stun, 0, 0, "LIST  host:port of STUN servers, by commas" },
+        { "lan", 0, OPTION_TEXT, &o->lan, 0, 0, "WAY  auto, internet (first) or lan (first)" },
         { "timeout", 0, OPTION_NUMBER, &timeout_s, 1, 30, "S  seconds to connect (15)" },
         { "verbose", 'v', OPTION_COUNT, &o->verbose, 0, 0, "what the library does; -vv: more" },
     };

@@ -12,8 +12,9 @@ struct options {
     const char *label;                /* --as: which key under the home directory */
     const char *home, *broker, *stun; /* NULL: as configured */
     bool json;
-    int verbose;    /* how many -v */
-    int timeout_ms; /* of connecting, pairing and requests; 0: the usual */
+    int verbose;     /* how many -v */
+    const char *lan; /* --lan: by which way to connect; NULL: as best */
+    int timeout_ms;  /* of connecting, pairing and requests; 0: the usual */
 };
 
 enum option_kind { OPTION_FLAG, OPTION_COUNT, OPTION_TEXT, OPTION_NUMBER };

@@ -1,10 +1,13 @@
 /* device.c: a device led by lines on its standard input; one line of answer for each.
  *
  *     sdk-device HOME BROKER      first answers its ID
- *     invite | listen MS | listen_break | close H REASON | disconnect H | leave | deinit
+ *     invite | online MS | listen MS | listen_break | close H REASON | disconnect H
+ *     leave | deinit
  *     accept REASON | privacy ON | in_call ON | limit N | option NAME VALUE (then: restart)
  *     send H CHANNEL COUNT MS | recv H CHANNEL COUNT MS | fill H CHANNEL | active H
- *     echo H                      all channels, until the session ends; answers at once */
+ *     echo H                      all channels, until the session ends; answers at once
+ *
+ * ANYWHERE=1 in its environment: all interfaces, and it does not wait for the broker. */
 #include <stdatomic.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -48,6 +51,8 @@ static int open_device(void)
     device = hawser_device_open("device");
     if (device < 0)
         return device;
+    if (getenv("ANYWHERE"))
+        return 0;
     return hawser_device_wait_online(device, 10000) == 1 ? 0 : HAWSER_ERR_OFFLINE;
 }
 
@@ -82,6 +87,11 @@ static void invite(const char *args)
         (void)printf("%s\n", line);
     else
         answer(-1);
+}
+
+static void wait_online(const char *args)
+{
+    answer(hawser_device_wait_online(device, arg(args, 0)));
 }
 
 static void listen_for(const char *args)
@@ -222,6 +232,7 @@ static const struct {
     void (*run)(const char *args);
 } commands[] = {
     { "invite", invite },
+    { "online", wait_online },
     { "listen", listen_for },
     { "listen_break", listen_break },
     { "close", close_session },
@@ -266,7 +277,8 @@ int main(int argc, char **argv)
         hawser_set_log(HAWSER_LOG_DEBUG, write_log, NULL);
     (void)hawser_set_option("home", home);
     (void)hawser_set_option("broker", broker);
-    (void)hawser_set_option("bind", "127.0.0.1");
+    if (!getenv("ANYWHERE"))
+        (void)hawser_set_option("bind", "127.0.0.1");
     if (open_device() || hawser_device_id(device, id))
         return 1;
     (void)printf("%s\n", id);

@@ -48,12 +48,17 @@ static void on_connect(void *ctx, const char *trace_id, int result)
     pthread_mutex_unlock(&last.lock);
 }
 
-int dial_begin(const char *id, int timeout_ms, char trace[HAWSER_TRACE_ID_MAX])
+static int begin(const char *id, int lan_mode, int timeout_ms, char trace[HAWSER_TRACE_ID_MAX])
 {
     pthread_mutex_lock(&last.lock);
     last.is_done = false;
     pthread_mutex_unlock(&last.lock);
-    return hawser_connect(id, HAWSER_LAN_AUTO, timeout_ms, on_connect, NULL, trace);
+    return hawser_connect(id, lan_mode, timeout_ms, on_connect, NULL, trace);
+}
+
+int dial_begin(const char *id, int timeout_ms, char trace[HAWSER_TRACE_ID_MAX])
+{
+    return begin(id, HAWSER_LAN_AUTO, timeout_ms, trace);
 }
 
 int dial_result(void)
@@ -74,6 +79,13 @@ int dial_result(void)
 int dial(const char *id, int timeout_ms)
 {
     int code = dial_begin(id, timeout_ms, NULL);
+
+    return code ? code : dial_result();
+}
+
+int dial_in_mode(const char *id, int lan_mode, int timeout_ms)
+{
+    int code = begin(id, lan_mode, timeout_ms, NULL);
 
     return code ? code : dial_result();
 }

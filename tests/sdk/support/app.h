@@ -16,6 +16,7 @@ bool app_open_broker(struct broker *b, const char *home);
 
 /* hawser_connect() and its callback's result. */
 int dial(const char *id, int timeout_ms);
+int dial_in_mode(const char *id, int lan_mode, int timeout_ms);
 
 /* The same in two halves. One at a time. */
 int dial_begin(const char *id, int timeout_ms, char trace[HAWSER_TRACE_ID_MAX]);

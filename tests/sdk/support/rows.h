@@ -18,7 +18,7 @@ static inline void check_code(const char *claim, int code, int expected)
     CHECK(claim, code == expected);
 }
 
-static void run_rows(const struct row *rows, size_t count)
+static inline void run_rows(const struct row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         check_code(rows[i].claim, rows[i].provoke(), rows[i].code);
