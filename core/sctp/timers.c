@@ -22,19 +22,20 @@ static void on_control_due(struct sctp *s, usec now, usec *at)
     repeat_control(s);
 }
 
-static void restart(usec *at, usec now, usec wait_us)
+/* Never later than it was, or a path that changes all the time would put it off for ever. */
+static void restart(usec *at, usec now, usec wait_us, bool is_repeated)
 {
     if (*at != USEC_NEVER)
-        *at = now + wait_us;
+        *at = is_repeated ? now + wait_us : usec_min(*at, now + wait_us);
 }
 
 /* Every wait for an answer counts by the new path's round trip. One that a dead path swallowed is
  * asked for again at once, and so that the peer need not guess, it is told what has come. */
 void timers_change_path(struct sctp *s, usec now, bool old_is_dead)
 {
-    restart(&s->t1_at, now, s->rto.rto_us);
-    restart(&s->t2_at, now, s->rto.rto_us);
-    restart(&s->reconfig_at, now, s->rto.rto_us);
+    restart(&s->t1_at, now, s->rto.rto_us, old_is_dead);
+    restart(&s->t2_at, now, s->rto.rto_us, old_is_dead);
+    restart(&s->reconfig_at, now, s->rto.rto_us, old_is_dead);
     s->heartbeat_lost_at = USEC_NEVER;
     s->heartbeat_nonce = 0;
     if (!old_is_dead)

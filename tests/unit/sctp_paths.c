@@ -155,6 +155,28 @@ TEST(a_dead_path_holds_no_handshake_up)
     pair_deinit(&p);
 }
 
+TEST(changes_without_end_put_nothing_off)
+{
+    struct sctp_config cfg = { 0 };
+    struct sctp_pair p;
+    usec start;
+
+    CHECK("made", pair_init(&p, 5, &cfg));
+    p.link.delay_us = 20 * MS;
+    p.is_cut = true;
+    sctp_connect(p.side[0].sctp, p.now);
+    pair_drain(&p);
+    p.is_cut = false;
+    start = p.now;
+    while (p.now < start + 3 * SECOND && !p.side[1].ups) {
+        pair_run(&p, p.now + 50 * MS);
+        p.now += 50 * MS;
+        sctp_path_changed(p.side[0].sctp, p.now, 40 * MS, 0, false);
+    }
+    CHECK("asked again in time", p.now <= start + SECOND);
+    pair_deinit(&p);
+}
+
 TEST(nor_a_farewell)
 {
     struct sctp_config cfg = { 0 };
@@ -218,5 +240,5 @@ TEST(an_idle_association_holds_nothing)
 }
 
 TESTS(TEST_ROW(bulk_survives_a_change), TEST_ROW(a_dead_path_holds_no_handshake_up),
-      TEST_ROW(nor_a_farewell), TEST_ROW(what_came_is_told_at_once),
-      TEST_ROW(an_idle_association_holds_nothing))
+      TEST_ROW(changes_without_end_put_nothing_off), TEST_ROW(nor_a_farewell),
+      TEST_ROW(what_came_is_told_at_once), TEST_ROW(an_idle_association_holds_nothing))
