@@ -25,7 +25,7 @@ struct link *signals_find(const struct identity *id, const struct envelope *e)
 
 /* ---- Restarts -------------------------------------------------------------------------------- */
 
-#define RESTART_AGAIN_US   SECOND
+#define RESTART_AGAIN_US   (250 * MILLISECOND) /* doubled twice */
 #define RESTART_OFFLINE_US (200 * MILLISECOND) /* the peer is about to be at the broker again */
 #define RESTART_SENDS_MAX  10
 
@@ -39,6 +39,12 @@ static bool is_online(struct identity *id)
     return online;
 }
 
+/* What went to a connection that had just died is lost: soon once more, then patiently. */
+static usec again_us(unsigned sends)
+{
+    return (usec)RESTART_AGAIN_US << (sends < 2 ? sends : 2);
+}
+
 static void send_restart(struct link *l)
 {
     struct signal s = { .type = ENVELOPE_RESTART, .seq = ++l->seq, .body = link_describe(l) };
@@ -46,8 +52,8 @@ static void send_restart(struct link *l)
     int err = ERR_NOMEM;
 
     memcpy(s.sid, l->sid, sizeof s.sid);
+    l->restart.again_at = io_now() + again_us(l->restart.sends);
     l->restart.sends += is_online(l->identity);
-    l->restart.again_at = io_now() + RESTART_AGAIN_US;
     if (s.body)
         err = identity_seal(l->identity, &l->peer, &s, &text);
     if (!err)
