@@ -9,7 +9,7 @@
 #include "sdk/internal.h"
 #include "sdk/log.h"
 
-#define CORE_POOL_BLOCKS 4096 /* 16 MiB: all queues of SCTP */
+#define CORE_POOL_BLOCKS 6144 /* 24 MiB: all queues of SCTP, were they all full */
 
 struct state_job {
     struct job job;

@@ -24,11 +24,11 @@ static void ack_one(struct pass *p, uint32_t tsn, struct tx_chunk *c)
     } else {
         s->tx.lost_count--;
         if (!tx_is_of_old_path(s, c))
-            s->tx.rate.lost -= tx_chunk_bytes(c); /* it was not */
+            s->tx.throughput.lost -= tx_chunk_bytes(c); /* it was not */
     }
     c->state = TX_ACKED;
     if (!tx_is_of_old_path(s, c))
-        rate_note_acked(s, p->now, c);
+        throughput_note_acked(s, p->now, c);
     loss_note_acked(s, p->now, c);
     p->has_once |= !c->is_retransmitted;
     p->bytes += tx_chunk_bytes(c);
@@ -124,7 +124,7 @@ static void tell_congestion_control(struct pass *p)
         .is_limited = s->tx.is_cwnd_limited,
     };
 
-    rate_take(s, p->now, &sample);
+    throughput_take(s, p->now, &sample);
     s->cc.ops->on_ack(&s->cc, p->now, &sample);
 }
 

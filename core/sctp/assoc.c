@@ -217,7 +217,7 @@ void sctp_path_changed(struct sctp *s, usec now, usec rtt_us, size_t packet_byte
         chain_drop(&s->replies, s->replies.len); /* may be too long now; the peer asks again */
     s->cc.rtt_us = rtt_us;
     s->cc.ops->start(&s->cc, now);
-    rate_change_path(s, now);
+    throughput_change_path(s, now);
     rto_init(&s->rto, s->cfg.rto_initial_us, s->cfg.rto_min_us, s->cfg.rto_max_us);
     if (rtt_us > 0)
         rto_add_sample(&s->rto, rtt_us);

@@ -117,12 +117,12 @@ struct tx_chunk {
     uint64_t packet; /* tx.packet of the last time it was sent */
     usec sent_at;
 
-    uint64_t delivered; /* rate.c: tx.rate as it was then */
+    uint64_t delivered; /* throughput.c: tx.throughput as it was then */
     usec delivered_at, first_sent_at;
     bool is_app_limited;
 };
 
-struct rate {
+struct throughput {
     uint64_t delivered;         /* bytes acknowledged since the start */
     usec delivered_at;          /* when the last of them were */
     usec first_sent_at;         /* of the chunk of which the last sample was made */
@@ -169,7 +169,7 @@ struct tx {
     size_t old_flight_bytes; /* of flight_bytes, what went by that: no matter of this path's cwnd */
     usec hold_loss_until;    /* nothing is taken for lost before this: it may come by that path */
     usec last_sent_at;
-    struct rate rate;
+    struct throughput throughput;
     int64_t tokens;    /* bytes that may leave now: pace.c */
     usec paced_at;     /* tokens were counted up to here */
     uint32_t *retried; /* ring of RETRIED_MAX TSNs in the order they were sent again */
@@ -375,12 +375,13 @@ void queue_release(struct sctp *s, struct stream *st, const struct tx_chunk *c);
 void queue_wake_waiters(struct sctp *s);
 void queue_pool_tick(struct sctp *s, usec now);
 
-/* rate.c */
-void rate_note_sent(struct sctp *s, usec now, struct tx_chunk *c); /* before it is in flight */
-void rate_note_acked(struct sctp *s, usec now, const struct tx_chunk *c);
-void rate_note_app_limited(struct sctp *s);
-void rate_change_path(struct sctp *s, usec now);
-void rate_take(struct sctp *s, usec now, struct cc_sample *sample);
+/* throughput.c */
+void throughput_note_sent(struct sctp *s, usec now,
+                          struct tx_chunk *c); /* before it is in flight */
+void throughput_note_acked(struct sctp *s, usec now, const struct tx_chunk *c);
+void throughput_note_app_limited(struct sctp *s);
+void throughput_change_path(struct sctp *s, usec now);
+void throughput_take(struct sctp *s, usec now, struct cc_sample *sample);
 
 /* pace.c */
 void pace_refill(struct sctp *s, usec now);

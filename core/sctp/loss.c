@@ -14,7 +14,7 @@ void loss_mark(struct sctp *s, uint32_t tsn, struct tx_chunk *c)
     tx_leave_flight(s, c);
     c->state = TX_LOST;
     if (!tx_is_of_old_path(s, c))
-        s->tx.rate.lost += tx_chunk_bytes(c);
+        s->tx.throughput.lost += tx_chunk_bytes(c);
     s->tx.resend_from = s->tx.lost_count ? tsn_min(s->tx.resend_from, tsn) : tsn;
     s->tx.lost_count++;
 }

@@ -145,7 +145,7 @@ static void write_chunk(struct sctp *s, usec now, struct wr *w, uint32_t tsn, st
     data_header_encode(w, &d);
     copy_out(w, c->block, c->at, c->len);
     wr_zero(w, padded(c->len) - c->len);
-    rate_note_sent(s, now, c);
+    throughput_note_sent(s, now, c);
     pace_take(s, tx_chunk_bytes(c));
     c->state = TX_IN_FLIGHT;
     c->sent_at = now;
@@ -296,7 +296,7 @@ static void send_new(struct sctp *s, usec now, struct wr *w)
         send_chunk(s, now, w, st, len);
     }
     s->tx.is_cwnd_limited = false;
-    rate_note_app_limited(s);
+    throughput_note_app_limited(s);
 }
 
 /* Whether tx_fill() would write something, give or take the size of the next chunk. */

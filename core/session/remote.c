@@ -105,6 +105,8 @@ int session_set_remote(struct session *s, usec now, const struct session_descrip
     if (err)
         return err;
     s->peer_is_hawser = d->is_hawser;
+    if (d->is_hawser)
+        channel_use_credit(&s->channels, now);
     s->peer_has_renomination = d->has_renomination;
     err = session_agent_connect(s, now, &s->agent, d);
     if (err) {

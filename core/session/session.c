@@ -15,7 +15,7 @@ static void fill_defaults(struct session_config *cfg)
     cfg->flush_us = or_default(cfg->flush_us, SECOND);
     cfg->zombie_us = or_default(cfg->zombie_us, 20 * MINUTE);
     if (!cfg->rx_bytes_max)
-        cfg->rx_bytes_max = 4 << 20;
+        cfg->rx_bytes_max = CHANNEL_UNREAD_MAX;
 }
 
 /* The association exists before there is anyone to speak to: its INIT travels in our description.

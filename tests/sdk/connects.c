@@ -311,9 +311,18 @@ TEST(connects_that_come_to_nothing)
 
 /* ---- The device goes away ------------------------------------------------------------------- */
 
-/* We read nothing, so what the device sent fills every buffer on the way, its word of the reason
- * included: when its flush time is up, all it can still say is ABORT. */
 static int aborted(void)
+{
+    struct pair_of_handles h = stage_connect();
+
+    if (peer_ask(&stage.device, "abort %d", h.device))
+        return INT_MAX;
+    return stage_wait_end(h);
+}
+
+/* We read nothing, so what the device sent fills every buffer on the way; but not the control
+ * stream's. */
+static int closed_over_full_buffers(void)
 {
     struct pair_of_handles h = stage_connect();
 
@@ -358,6 +367,7 @@ static int not_online(void)
 
 static const struct row gone_rows[] = {
     { "the device aborts without a word", -12, aborted },
+    { "it closes while nobody reads", -109, closed_over_full_buffers },
     { "no application data", -108, zombie },
     { "the device's process is killed", -13, killed },
     { "the device is not online", -6, not_online },

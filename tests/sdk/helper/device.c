@@ -1,7 +1,7 @@
 /* device.c: a device led by lines on its standard input; one line of answer for each.
  *
  *     sdk-device HOME BROKER      first answers its ID
- *     invite | online MS | listen MS | listen_break | close H REASON | disconnect H
+ *     invite | online MS | listen MS | listen_break | close H REASON | disconnect H | abort H
  *     leave | deinit
  *     accept REASON | privacy ON | in_call ON | limit N | option NAME VALUE (then: restart)
  *     send H CHANNEL COUNT MS | recv H CHANNEL COUNT MS | fill H CHANNEL | active H
@@ -14,8 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/session/session.h"
+#include "core/session/internal.h"
 #include "hawser/device.h"
+#include "sdk/internal.h"
+#include "sdk/link.h"
 
 static int device = -1;
 static const char *home, *broker;
@@ -113,6 +115,27 @@ static void close_session(const char *args)
 static void disconnect(const char *args)
 {
     answer(hawser_disconnect(arg(args, 0)));
+}
+
+static void abort_on_loop(void *ctx)
+{
+    struct link *l = ctx;
+
+    sctp_abort(l->session->sctp, io_now(), "");
+    link_turn(l);
+}
+
+/* As a stack does that breaks down: ABORT, and no reason said before. */
+static void abort_session(const char *args)
+{
+    struct link *l;
+    int code = call_enter_link(arg(args, 0), &l);
+
+    if (!code) {
+        io_loop_run(lib.loop, abort_on_loop, l);
+        call_leave_link(l);
+    }
+    answer(code);
 }
 
 static void leave(const char *args)
@@ -237,6 +260,7 @@ static const struct {
     { "listen_break", listen_break },
     { "close", close_session },
     { "disconnect", disconnect },
+    { "abort", abort_session },
     { "leave", leave },
     { "deinit", deinit },
     { "accept", set_accept },
