@@ -70,7 +70,8 @@ enum ice_pair_flag {
     ICE_PAIR_DUE = 1 << 1,           /* a request waits for poll_output */
     ICE_PAIR_NOMINATED = 1 << 2,     /* valid and nominated */
     ICE_PAIR_WAS_ASKED_FOR = 1 << 3, /* controlled: was nominated, our own check decides */
-    ICE_PAIR_RETRIED = 1 << 4        /* it had failed before: a shorter series */
+    ICE_PAIR_RETRIED = 1 << 4,       /* it had failed before: a shorter series */
+    ICE_PAIR_PROMISING = 1 << 5      /* the peer's check came by it: one direction works */
 };
 
 /* A base and a remote candidate. Local reflexive candidates are sent from their base, so pairs of

@@ -69,7 +69,7 @@ static usec known_rtt(const struct ice *a)
 }
 
 /* One and a half round trips once any is known: of this pair, otherwise of the quickest. Before,
- * the second send comes sooner than any other, as nothing is known of what the first met. */
+ * the second send comes sooner than the others, and all do where the peer gets through to us. */
 usec ice_resend_after(const struct ice *a, const struct ice_pair *p)
 {
     usec rtt = p->rtt_us ? p->rtt_us : known_rtt(a);
@@ -77,7 +77,7 @@ usec ice_resend_after(const struct ice *a, const struct ice_pair *p)
 
     if (rtt)
         rto = usec_max(rtt + rtt / 2, ICE_RTO_MIN_US);
-    else if (p->sends == 1)
+    else if (p->sends == 1 || p->flags & ICE_PAIR_PROMISING)
         rto /= 2;
     for (unsigned i = ICE_CHECK_SENDS_STEADY; i < p->sends && rto < most; i++)
         rto *= 2;

@@ -114,7 +114,7 @@ static void on_pair_asked(struct ice *a, struct ice_pair *p, const struct stun_m
         p->flags |= ICE_PAIR_RETRIED;
     }
     if (p->state != ICE_PAIR_SUCCEEDED)
-        p->flags |= ICE_PAIR_TRIGGERED;
+        p->flags |= ICE_PAIR_TRIGGERED | ICE_PAIR_PROMISING;
     else if (p->next_at == USEC_NEVER && !leaves_asking)
         p->next_at = now; /* the peer uses a spare we had given up */
     if (p->state == ICE_PAIR_SUCCEEDED)
@@ -202,7 +202,7 @@ static void on_check_ok(struct ice *a, usec now, struct ice_pair *p, uint8_t age
                         const struct stun_msg *m)
 {
     p->state = ICE_PAIR_SUCCEEDED;
-    p->flags &= (uint8_t) ~(ICE_PAIR_TRIGGERED | ICE_PAIR_RETRIED);
+    p->flags &= (uint8_t) ~(ICE_PAIR_TRIGGERED | ICE_PAIR_RETRIED | ICE_PAIR_PROMISING);
     p->missed = 0;
     p->heard_at = p->consent_at = now;
     p->next_at = now + ice_consent_interval(a, p, now);

@@ -117,6 +117,48 @@ TEST(checks_to_the_unanswering_are_bounded_and_paced)
     ice_free(p.ice);
 }
 
+/* Thousands of candidates, most of them such as nobody should be sent to, and a victim's address in
+ * all its ports; each check carries a flight. */
+TEST(hostile_candidate_lists_are_capped)
+{
+    static const char *const refused[] = { "224.0.0.1:9", "255.255.255.255:9", "0.0.0.0:9",
+                                           "[ff02::1]:9", "192.0.2.1:0" };
+    static const uint8_t flight[900];
+    const struct ice_sped heavy = { .is_on = true,
+                                    .has_data = true,
+                                    .data = bytes_of(flight, sizeof flight) };
+    struct peer p;
+    size_t taken = 0, sent = 0, bytes = 0, to_loopback = 0, after_an_hour;
+    usec now = PEER_NOW;
+
+    peer_init(&p, &controlling);
+    ice_set_abilities(p.ice, ICE_RENOMINATION | ICE_SHARED_CONSENT);
+    peer_describe(&p, now);
+    for (uint32_t i = 0; i < 5000; i++) {
+        struct ice_candidate c = peer_candidate(refused[i % COUNT(refused)], 2130706431 - i);
+
+        CHECK("refused", ice_add_remote(p.ice, now, &c) == ERR_INVALID);
+        c.addr = peer_addr(i % 2 ? "127.0.0.1:22" : "203.0.113.9:1");
+        c.addr.port = (uint16_t)(i + 1);
+        taken += ice_add_remote(p.ice, now, &c) == ERR_OK;
+    }
+    CHECK("as many as there is room for", taken == ICE_CANDIDATES_MAX);
+    ice_set_sped(p.ice, &heavy);
+    for (; now < PEER_NOW + 60 * MINUTE; now += 50 * MILLISECOND) {
+        ice_tick(p.ice, now);
+        ice_check_again(p.ice, now);
+        for (; ice_poll_output(p.ice, &p.out); sent++) {
+            bytes += p.out.len;
+            to_loopback += addr_scope_of(&p.out.to) == ADDR_SCOPE_LOOPBACK;
+        }
+    }
+    after_an_hour = sent;
+    CHECK("none to ourselves", to_loopback == 0);
+    CHECK("not one flight in full", after_an_hour <= ICE_UNANSWERED_MAX);
+    CHECK("little even so", bytes <= ICE_UNANSWERED_MAX / 2 * 1200);
+    ice_free(p.ice);
+}
+
 static const struct {
     const char *claim, *ufrag, *pwd;
     int err;
@@ -328,8 +370,9 @@ TEST(datagrams_need_no_memory)
 
 TESTS(TEST_ROW(remote_candidates_by_address), TEST_ROW(link_local_goes_with_the_zone_of_its_socket),
       TEST_ROW(local_sockets_by_address), TEST_ROW(checks_to_the_unanswering_are_bounded_and_paced),
-      TEST_ROW(credentials_by_length_and_alphabet), TEST_ROW(credentials_of_257_are_refused),
-      TEST_ROW(answers_waiting_are_bounded), TEST_ROW(sources_learned_are_bounded),
+      TEST_ROW(hostile_candidate_lists_are_capped), TEST_ROW(credentials_by_length_and_alphabet),
+      TEST_ROW(credentials_of_257_are_refused), TEST_ROW(answers_waiting_are_bounded),
+      TEST_ROW(sources_learned_are_bounded),
       TEST_ROW(a_check_repeated_from_many_sources_leads_nowhere),
       TEST_ROW(a_source_that_failed_gives_its_place),
       TEST_ROW(a_candidate_learned_and_then_described_counts_no_more),
