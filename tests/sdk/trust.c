@@ -152,13 +152,14 @@ struct forgery {
     struct identity *by;
     enum envelope_type type;
     const char *body; /* JSON; NULL: {} */
+    uint32_t seq;     /* 0: 99 */
 };
 
 /* A new message, properly sealed, of the last session. */
 static void forge_on_loop(void *ctx)
 {
     const struct forgery *f = ctx;
-    struct signal s = { .type = f->type, .seq = 99, .has_card = true };
+    struct signal s = { .type = f->type, .seq = f->seq ? f->seq : 99, .has_card = true };
     const struct card *card = &own_device()->identity->card;
     struct recipient to;
 
@@ -217,6 +218,109 @@ TEST(only_the_peer_may_say_goodbye)
     here_disconnect(h);
 }
 
+/* ---- Restarts -------------------------------------------------------------------------------- */
+
+struct restart_look {
+    int handle;
+    struct session_info info;
+    char fingerprint[ICE_UFRAG_MAX + 1]; /* or the ufrag heard last */
+};
+
+static void look_at_restarts(void *ctx)
+{
+    struct restart_look *r = ctx;
+    struct session_description d;
+    json_t *json = NULL;
+    struct link *l;
+
+    CHECK("a link", call_enter_link(r->handle, &l) == 0);
+    session_get_info(l->session, &r->info);
+    session_get_local(l->session, &d);
+    CHECK("a description", session_description_to_json(&d, &json) == ERR_OK);
+    (void)snprintf(r->fingerprint, sizeof r->fingerprint, "%s",
+                   json_string_value(json_object_get(json, "fingerprint")));
+    json_decref(json);
+    call_leave_link(l);
+}
+
+static bool is_restarting(int handle)
+{
+    struct restart_look r = { .handle = handle };
+
+    io_loop_run(lib.loop, look_at_restarts, &r);
+    return r.info.is_restarting;
+}
+
+/* A description as the app might send it, with this ufrag; its fingerprint is the app's or is not. */
+static struct look forge_restart(struct identity *by, int app, const char *ufrag, bool is_true)
+{
+    struct restart_look r = { .handle = app };
+    struct forgery f = { .by = by, .type = ENVELOPE_RESTART };
+    char body[640];
+
+    io_loop_run(lib.loop, look_at_restarts, &r);
+    if (!is_true)
+        r.fingerprint[strlen(r.fingerprint) - 1] ^= 1;
+    (void)snprintf(body, sizeof body,
+                   "{\"session\":{\"ufrag\":\"%s\",\"pwd\":\"abcdefghijklmnopqrstuvwx\","
+                   "\"setup\":\"actpass\",\"fingerprint\":\"%s\",\"candidates\":[]}}",
+                   ufrag, r.fingerprint);
+    f.body = body;
+    f.seq = (uint32_t)strtoul(ufrag, NULL, 10);
+    return forge_with(&f);
+}
+
+TEST(only_the_peer_may_restart)
+{
+    struct pair_of_handles h = connect_here();
+    int intruder = hawser_device_open("intruder");
+    struct device *d;
+
+    note_sid(h.app);
+    CHECK("an intruder", intruder >= 0 && hawser_device_wait_online(intruder, 10000) == 1);
+    pthread_mutex_lock(&lib.lock);
+    d = handles_find(&lib.devices, intruder);
+    pthread_mutex_unlock(&lib.lock);
+    (void)forge_restart(d->identity, h.app, "2000", true);
+    CHECK("the intruder's is not heard", !is_restarting(h.device));
+    (void)forge_restart(lib.app, h.app, "3000", false);
+    CHECK("nor one with another certificate", !is_restarting(h.device));
+    (void)forge_restart(lib.app, h.app, "1000", true);
+    CHECK("the peer's is", is_restarting(h.device));
+    CHECK("gone", hawser_device_close(intruder) == 0);
+    CHECK("the session lives",
+          hawser_active_check(h.app) == 0 && hawser_active_check(h.device) == 0);
+    here_disconnect(h);
+}
+
+static void get_heard(void *ctx)
+{
+    struct restart_look *r = ctx;
+    struct link *l;
+
+    CHECK("a link", call_enter_link(r->handle, &l) == 0);
+    (void)snprintf(r->fingerprint, sizeof r->fingerprint, "%s", l->restart.heard);
+    call_leave_link(l);
+}
+
+TEST(what_the_peer_said_before_does_not_count)
+{
+    struct pair_of_handles h = connect_here();
+    struct restart_look r = { .handle = h.device };
+
+    note_sid(h.app);
+    (void)forge_restart(lib.app, h.app, "2000", true);
+    io_loop_run(lib.loop, get_heard, &r);
+    CHECK("heard", strcmp(r.fingerprint, "2000") == 0);
+    (void)forge_restart(lib.app, h.app, "1999", true);
+    io_loop_run(lib.loop, get_heard, &r);
+    CHECK("an older one is not", strcmp(r.fingerprint, "2000") == 0);
+    (void)forge_restart(lib.app, h.app, "2001", true);
+    io_loop_run(lib.loop, get_heard, &r);
+    CHECK("a newer one is", strcmp(r.fingerprint, "2001") == 0);
+    here_disconnect(h);
+}
+
 #define DESCRIPTION(candidates)                                                           \
     "{\"ufrag\":\"abcdefgh\",\"pwd\":\"abcdefghijklmnopqrstuvwx\",\"setup\":\"actpass\"," \
     "\"fingerprint\":\"sha-256 00\",\"candidates\":" candidates "}"
@@ -242,6 +346,9 @@ TEST(nonsense_from_a_friend_changes_nothing)
         { ENVELOPE_CANDIDATE,
           "{\"candidates\":[\"candidate:1 1 udp 1 0.0.0.0 9 typ host\",\"candidate:1 1 udp 1 "
           "224.0.0.1 9 typ host\",\"candidate:1 1 udp 4294967296 192.0.2.1 65536 typ host\"]}" },
+        { ENVELOPE_CANDIDATE, "{\"candidates\":[],\"ufrag\":7}" },
+        { ENVELOPE_RESTART, "{}" },
+        { ENVELOPE_RESTART, "{\"session\":" DESCRIPTION("[]") "}" },
         { ENVELOPE_PAIR, "{\"proof\":\"\"}" },
         { ENVELOPE_PAIR, "{\"proof\":[\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"]}" },
         { ENVELOPE_PAIRED, "{\"grant\":{}}" },
@@ -376,6 +483,8 @@ static int close_here(void **state)
 
 TESTS_BETWEEN(open_here, close_here, TEST_ROW(a_replayed_offer_costs_one_look_up),
               TEST_ROW(a_session_is_answered_once), TEST_ROW(only_the_peer_may_say_goodbye),
+              TEST_ROW(only_the_peer_may_restart),
+              TEST_ROW(what_the_peer_said_before_does_not_count),
               TEST_ROW(a_tampered_fingerprint_fails),
               TEST_ROW(invites), /* before those that use up the device's patience with strangers */
               TEST_ROW(garbage_is_counted), TEST_ROW(nonsense_from_a_friend_changes_nothing),

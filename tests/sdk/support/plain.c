@@ -161,10 +161,11 @@ bool plain_reinit(const struct plain_option *options, size_t count)
 
 struct pair_of_handles plain_connect(int timeout_ms)
 {
-    struct pair_of_handles h;
+    struct pair_of_handles h = { .app = HAWSER_ERR_OFFLINE };
 
     peer_tell(&plain.peer, "listen %d", timeout_ms);
-    h.app = dial(plain.peer.id, timeout_ms);
+    for (int i = 0; i < 10 && h.app == HAWSER_ERR_OFFLINE; i++)
+        h.app = dial(plain.peer.id, timeout_ms);
     h.device = (int)strtol(peer_answer(&plain.peer), NULL, 10);
     return h;
 }

@@ -39,6 +39,7 @@ struct plain_option {
 };
 bool plain_reinit(const struct plain_option *options, size_t count);
 
+/* A device that has just moved may be at the broker again only a moment later. */
 struct pair_of_handles plain_connect(int timeout_ms);
 void plain_disconnect(struct pair_of_handles h);
 
