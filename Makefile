@@ -45,7 +45,8 @@ nat: ## time to the first data over every pair of NATs, beside libnice: build/na
 	@tools/bootstrap nat
 	@$(CONFIGURE) $(BUILD)/nat -DCMAKE_BUILD_TYPE=Release >/dev/null
 	@ninja -C $(BUILD)/nat net
-	@tests/net/nat $(BUILD)/nat --out $(BUILD)
+	@tests/net/nat $(BUILD)/nat --out $(BUILD); matrix=$$?; \
+	    tests/net/kill $(BUILD)/nat --out $(BUILD) && exit $$matrix
 
 bench: ## throughput, CPU, connect time and memory; writes build/bench.json
 	@tools/bootstrap bench

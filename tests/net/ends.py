@@ -25,7 +25,8 @@ class Hawser:
         os.makedirs(home, exist_ok=True)
         command = [self.lab.program(program), home, self.broker, *self.options]
         log = open(home + ".log", "ab")
-        return self.lab.start(host, servers.with_hosts(self.lab, command), log=log)
+        return self.lab.start(host, servers.with_hosts(self.lab, command), log=log, name=program,
+                              ends_with_input=True)
 
     def device(self, host):
         """The device's process in this host, and its ID."""

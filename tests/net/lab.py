@@ -21,13 +21,14 @@ def skip(reason):
 
 
 class Program:
-    """A process in a host of the laboratory, led by lines. It ends with this script, and goes before
-    what else the machine does: times are to be those of the network."""
+    """A process in a host of the laboratory, led by lines. It ends with this script, and goes
+    before what else the machine does: times are to be those of the network."""
 
     def __init__(self, name, namespace, command, **popen):
         self.name = name
         inside = [] if namespace is None else ["nsenter", f"--net={namespace}", "--"]
         self.log = popen.pop("log", None)
+        self.ends_with_input = popen.pop("ends_with_input", False)
         self.process = subprocess.Popen(
             ["nice", "-n", "-10", *inside, "setpriv", "--pdeathsig", "KILL", *command],
             stdin=popen.pop("stdin", subprocess.PIPE),
@@ -56,15 +57,18 @@ class Program:
         return self.line(seconds)
 
     def stop(self, number=signal.SIGTERM):
+        """Ends it; returns its exit code, below 0 a signal's number."""
         if self.process.poll() is None:
             if self.process.stdin:
                 self.process.stdin.close()
-            self.process.send_signal(number)
+            if not self.ends_with_input:
+                self.process.send_signal(number)
             try:
-                self.process.wait(3)
+                self.process.wait(10)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        return self.process.returncode
 
 
 class Lab:
@@ -98,9 +102,11 @@ class Lab:
         return os.path.join(self.folder.name, *names)
 
     def start(self, host, command, **popen):
-        """Starts a program in a host; None for the host: outside the laboratory."""
+        """Starts a program in a host; None for the host: outside the laboratory. Its name may be
+        given too, where the command is that of a wrapper."""
         namespace = self.namespaces[host] if host else None
-        program = Program(f"{command[0]} in {host}", namespace, command, **popen)
+        name = popen.pop("name", None) or os.path.basename(command[0])
+        program = Program(f"{name} in {host}", namespace, command, **popen)
         self.programs.append(program)
         return program
 
@@ -121,10 +127,18 @@ class Lab:
         return answer[3:]
 
     def stop(self):
+        """Ends all of it. What fails at its end, as a sanitizer makes it do, is an error."""
+        polite = [program for program in self.programs if program.ends_with_input]
+        for program in polite:
+            program.process.stdin.close()
+        codes = {program.name: program.stop() for program in polite}
         for program in reversed(self.programs):
             program.stop()
         self.daemon.stop()
         self.folder.cleanup()
+        failed = [f"{name}: {code}" for name, code in codes.items() if code]
+        if failed:
+            raise LabError("exit codes: " + ", ".join(failed))
 
     def __enter__(self):
         return self
