@@ -10,7 +10,7 @@
 #include "sdk/log.h"
 
 #define LEG_US        (3 * SECOND) /* half the time of a connect that has less than two legs' */
-#define HEAD_START_US (20 * MILLISECOND)
+#define HEAD_START_US (10 * MILLISECOND)
 
 /* An unanswered offer is sent again, since a flooded inbox or a broker that restarts loses some. It
  * is the same text, so a device that has had it only looks it up. */

@@ -117,10 +117,11 @@ bool make_state(enum broker_state state)
 {
     bool ok = true;
 
+    peer_stop(&world.device); /* while there is a broker to say goodbye to */
+    (void)hawser_deinit();
     broker_kill(&world.broker);
     if (state != DEAD_FROM_THE_START)
         ok = start_broker();
-    peer_stop(&world.device);
     ok = ok && start_device(&world.device, DEVICE_HOST, world.device_home, BROKER_URL) &&
          start_app();
     if (state != DEAD_FROM_THE_START)
