@@ -21,10 +21,10 @@
 #define TURN_GIVE_UP_US     (5 * SECOND)
 #define TURN_SENDS_MAX      64
 #define TURN_TRIES_MAX      4 /* how often one request is begun anew because of 401 or 438 */
-#define TURN_LATER_US       (10 * SECOND)  /* until what nobody answered is asked for again */
-#define TURN_KEEPALIVE_US   (14 * SECOND)  /* twice this is below the 30 s of hasty NATs */
-#define TURN_PERMISSION_US  (240 * SECOND) /* renewed after this long; they last 300 s, … */
-#define TURN_CHANNEL_US     (480 * SECOND) /* … and channels 600 s */
+#define TURN_LATER_US       (10 * SECOND) /* until what nobody answered is asked for again */
+#define TURN_KEEPALIVE_US   (14 * SECOND) /* twice this is below the 30 s of hasty NATs */
+#define TURN_PERMISSION_US  (TURN_PERMISSION_LIFETIME_S * SECOND * 4 / 5) /* until renewed */
+#define TURN_CHANNEL_US     (TURN_CHANNEL_LIFETIME_S * SECOND * 4 / 5)
 #define TURN_LIFETIME_MAX_S 3600 /* whatever the server says: so often it is asked at least */
 
 #define TURN_GRANTS_MAX (TURN_PERMISSIONS_MAX + TURN_CHANNELS_MAX)

@@ -335,10 +335,11 @@ static struct relay_stream *stream_for(struct relay *r, const struct relay_clien
 {
     struct relay_stream *s = find_stream(r, c);
 
-    for (size_t i = 0; !s && i < RELAY_STREAMS_MAX; i++) {
-        if (r->streams[i].is_used)
-            continue;
-        s = &r->streams[i];
+    if (s)
+        return s;
+    for (size_t i = 0; i < RELAY_STREAMS_MAX && !s; i++)
+        s = r->streams[i].is_used ? NULL : &r->streams[i];
+    if (s) {
         s->is_used = true;
         s->client = *c;
         s->len = 0;
