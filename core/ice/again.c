@@ -2,13 +2,18 @@
  * goes by a relay. */
 #include "core/ice/agent.h"
 
-/* A new series, unless the last one has only just ended. */
+/* A new series, unless the last one has only just ended. One that goes on, by now slowly, begins
+ * anew too. */
 static void try_again(struct ice_pair *p, usec now)
 {
-    if (p->state != ICE_PAIR_FAILED || now < p->sent_at + ICE_RETRY_GAP_US)
-        return;
-    p->state = ICE_PAIR_WAITING;
-    p->flags = ICE_PAIR_RETRIED;
+    if (p->state == ICE_PAIR_FAILED && now >= p->sent_at + ICE_RETRY_GAP_US) {
+        p->state = ICE_PAIR_WAITING;
+        p->flags = ICE_PAIR_RETRIED;
+    } else if (p->state == ICE_PAIR_IN_PROGRESS && p->sends > ICE_CHECK_SENDS_STEADY) {
+        p->flags |= ICE_PAIR_RETRIED;
+        p->sends = 0;
+        p->next_at = now;
+    }
 }
 
 void ice_check_again(struct ice *a, usec now)

@@ -1,4 +1,4 @@
-/* Whatever a network does for two minutes, in the end both sides are on one path, and data flows. */
+/* Whatever a network does for two minutes, in the end both are on one path, and data flows. */
 #include <stdio.h>
 
 #include "core/ice/agent.h"

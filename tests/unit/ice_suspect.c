@@ -312,6 +312,29 @@ TEST(check_again_tries_what_had_failed)
     wire_deinit(&w);
 }
 
+/* The series of the first pair still goes on, with long pauses. */
+TEST(check_again_hurries_what_is_still_tried)
+{
+    struct wire w;
+    usec later;
+
+    wire_init(&w, 9, &controlling, NULL);
+    wire_set_abilities(&w, BOTH);
+    w.cut_also = wire_addr("192.168.1.20:5000");
+    wire_add_host(&w, 0, "192.168.1.10:4000", 2000);
+    wire_add_host(&w, 1, "192.168.1.20:5000", 2000);
+    wire_add_host(&w, 0, "[fd00::10]:4001", 1000);
+    wire_add_host(&w, 1, "[fd00::20]:5001", 1000);
+    wire_signal(&w, 0);
+    wire_run(&w, w.now + 5 * SECOND);
+    w.cut_also = (struct addr){ 0 };
+    later = w.now;
+    ice_check_again(w.node[0].ice, w.now);
+    wire_run(&w, later + 4 * w.delay_us);
+    CHECK("in two round trips", both_on(&w, ADDR_IPV4));
+    wire_deinit(&w);
+}
+
 /* Whoever calls it all the time does not make us a scanner. */
 TEST(check_again_is_bounded)
 {
@@ -349,4 +372,5 @@ TESTS(TEST_ROW(a_black_path_is_left_within_half_a_second),
       TEST_ROW(a_new_path_that_carries_no_data_is_given_up),
       TEST_ROW(a_nat_that_is_rebooted_is_survived),
       TEST_ROW(calls_before_there_is_a_path_are_harmless),
-      TEST_ROW(check_again_tries_what_had_failed), TEST_ROW(check_again_is_bounded))
+      TEST_ROW(check_again_tries_what_had_failed),
+      TEST_ROW(check_again_hurries_what_is_still_tried), TEST_ROW(check_again_is_bounded))
