@@ -77,6 +77,7 @@ struct restarts {
     usec at;                            /* not before; USEC_NEVER: nothing to do */
     usec allowed_at;                    /* the next one by ourselves, not before */
     usec gap_us;                        /* what follows after that one */
+    unsigned repeats;                   /* of a beginning that is not answered */
     usec full_at;                       /* when the peer has its whole allowance again */
     unsigned finished;                  /* how many found a path */
     uint32_t seen[SESSION_UFRAGS_SEEN]; /* CRCs of the peer's ufrags, of older generations */
@@ -165,6 +166,7 @@ void session_restart_failed(struct session *s, usec now);
 
 /* Every path is dark: restart as soon as the last one is long enough ago. */
 void session_schedule_restart(struct session *s, usec now);
+void session_calm_restart(struct session *s);
 void session_restart_tick(struct session *s, usec now);
 
 /* paths.c. ICE's next event that concerns the outside as well. */

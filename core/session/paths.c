@@ -56,10 +56,8 @@ void session_heard(struct session *s, usec now, const struct addr *local, const 
     s->heard_at = now;
     s->unanswered_at = USEC_NEVER;
     s->is_suspect = false;
-    if (s->is_dark) {
-        s->is_dark = false;
-        s->restarts.at = USEC_NEVER;
-    }
+    if (s->is_dark)
+        session_calm_restart(s);
     if (s->state == SESSION_CLOSED || (now < s->ice_told_at + ICE_TOLD_GAP_US && s->has_path &&
                                        is_same_path(&s->path, local, from)))
         return;
@@ -128,8 +126,8 @@ static void on_selected(struct session *s, usec now, const struct ice_path *path
     s->path = *path;
     s->has_path = true;
     s->path_count++;
-    s->is_dark = s->is_suspect = false;
-    s->restarts.at = USEC_NEVER;
+    s->is_suspect = false;
+    session_calm_restart(s);
     s->unanswered_at = USEC_NEVER;
     s->plain_next = 0;
     session_bind_path(s, now);

@@ -10,6 +10,8 @@
 #define GAP_MIN_US (2 * SECOND)
 #define GAP_MAX_US (30 * SECOND)
 
+#define REPEATS_MAX 8 /* of a description, while the old path works */
+
 /* Each description of the peer's makes us send checks to addresses it names: no more than these at
  * once, and one more per refill. */
 #define PEER_BURST     4
@@ -60,6 +62,15 @@ static void put_agent(struct session *s, usec now, const struct agent *a)
     session_end_gathering(s, now);
 }
 
+/* The next attempt, and the one after it later still: signaling may be down as well. */
+static void back_off(struct session *s, usec now)
+{
+    struct restarts *r = &s->restarts;
+
+    r->gap_us = usec_clamp(2 * r->gap_us, GAP_MIN_US, GAP_MAX_US);
+    r->allowed_at = r->at = now + r->gap_us;
+}
+
 int session_restart(struct session *s, usec now)
 {
     struct agent a;
@@ -68,8 +79,8 @@ int session_restart(struct session *s, usec now)
     s->clock = now;
     if (!may_restart(s))
         return ERR_WRONG_STATE;
-    if (s->next.ice) { /* unanswered, its description is told once more */
-        s->restarts.is_due = !s->next.has_remote;
+    if (s->next.ice) { /* it is told once more, with all candidates known by now */
+        s->restarts.is_due = true;
         return ERR_OK;
     }
     err = make_agent(s, now, &a);
@@ -77,6 +88,8 @@ int session_restart(struct session *s, usec now)
         return err;
     put_agent(s, now, &a);
     s->restarts.is_due = true;
+    s->restarts.repeats = 0;
+    back_off(s, now);
     return ERR_OK;
 }
 
@@ -86,7 +99,16 @@ void session_schedule_restart(struct session *s, usec now)
         s->restarts.at = usec_max(now, s->restarts.allowed_at);
 }
 
-/* Tries again until there is a path, ever less often: signaling may be down as well. */
+/* There is a path again; but what has been begun shall come to an end. */
+void session_calm_restart(struct session *s)
+{
+    s->is_dark = false;
+    if (!s->next.ice)
+        s->restarts.at = USEC_NEVER;
+}
+
+/* Something of what was said may have got lost: it is said again until the new agent has a path.
+ * While the old one works it is not worth doing so for ever. */
 void session_restart_tick(struct session *s, usec now)
 {
     struct restarts *r = &s->restarts;
@@ -94,12 +116,14 @@ void session_restart_tick(struct session *s, usec now)
     if (now < r->at)
         return;
     r->at = USEC_NEVER;
-    if (s->state != SESSION_OPEN || !s->is_dark)
+    if (!may_restart(s) || (!s->is_dark && !s->next.ice))
         return;
+    if (!s->is_dark && r->repeats++ == REPEATS_MAX) {
+        session_restart_failed(s, now);
+        return;
+    }
     (void)session_restart(s, now); /* without memory: at the next time */
-    r->gap_us = usec_clamp(2 * r->gap_us, GAP_MIN_US, GAP_MAX_US);
-    r->allowed_at = now + r->gap_us;
-    r->at = r->allowed_at;
+    back_off(s, now);
 }
 
 /* The new agent found nothing. The old one goes on, with what it has. */
@@ -113,13 +137,13 @@ void session_restart_failed(struct session *s, usec now)
 
 void session_take_over(struct session *s, usec now)
 {
-    (void)now;
     remember_ufrag(s, &s->agent);
     session_agent_deinit(&s->agent);
     s->agent = s->next;
     s->next = (struct agent){ 0 };
     s->restarts.finished++;
     s->restarts.gap_us = 0;
+    s->restarts.allowed_at = usec_min(s->restarts.allowed_at, now + GAP_MIN_US);
 }
 
 /* The same once more: our answer may have been lost. That to the first one went its own way. */
@@ -173,6 +197,8 @@ static int on_begun(struct session *s, usec now, const struct session_descriptio
     }
     put_agent(s, now, &a);
     s->restarts.is_due = true;
+    s->restarts.repeats = 0;
+    back_off(s, now);
     session_agent_add_remotes(s, now, &s->next, d);
     return ERR_OK;
 }

@@ -123,9 +123,27 @@ TEST(what_got_lost_is_told_again)
     check_flow("the old path goes on");
     p.is_silent = false;
     restart(OFFERER);
-    CHECK("the same one", p.seen[OFFERER].restarts == 2);
     session_pair_run(&p, p.now + SECOND);
     CHECK("found", info_of(OFFERER).restarts == 1 && info_of(ANSWERER).restarts == 1);
+    session_pair_deinit(&p);
+}
+
+/* Also if nobody asks for it; but not for ever, since the old path works. */
+TEST(what_is_not_answered_is_told_again_for_a_while)
+{
+    open_pair();
+    p.is_silent = true;
+    restart(OFFERER);
+    session_pair_run(&p, p.now + 5 * SECOND);
+    CHECK("some times", p.seen[OFFERER].restarts == 2);
+    session_pair_run(&p, p.now + 300 * SECOND);
+    CHECK("less and less often", p.seen[OFFERER].restarts <= 9);
+    CHECK("and an end", !info_of(OFFERER).is_restarting);
+    p.is_silent = false;
+    restart(OFFERER);
+    session_pair_run(&p, p.now + SECOND);
+    CHECK("found", info_of(OFFERER).restarts == 1 && info_of(ANSWERER).restarts == 1);
+    check_flow("well");
     session_pair_deinit(&p);
 }
 
@@ -370,7 +388,8 @@ TEST(an_outage_longer_than_the_dead_time_is_the_end)
 }
 
 TESTS(TEST_ROW(either_side_may_begin), TEST_ROW(as_often_as_one_likes),
-      TEST_ROW(what_got_lost_is_told_again), TEST_ROW(an_answer_that_got_lost),
+      TEST_ROW(what_got_lost_is_told_again),
+      TEST_ROW(what_is_not_answered_is_told_again_for_a_while), TEST_ROW(an_answer_that_got_lost),
       TEST_ROW(a_repeated_description_is_harmless),
       TEST_ROW(a_first_description_once_more_says_nothing),
       TEST_ROW(what_is_refused_changes_nothing), TEST_ROW(an_older_description_comes_too_late),
