@@ -114,6 +114,7 @@ void session_check_paths(struct session *s, usec now)
     s->clock = now;
     if (s->state == SESSION_CLOSED)
         return;
+    session_check_relays(s, now); /* to a server that knew us by another address we are strangers */
     ice_check_again(s->agent.ice, now);
     if (s->next.ice)
         ice_check_again(s->next.ice, now);

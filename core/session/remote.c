@@ -105,8 +105,6 @@ int session_set_remote(struct session *s, usec now, const struct session_descrip
     if (err)
         return err;
     s->peer_is_hawser = d->is_hawser;
-    if (d->is_hawser)
-        channel_use_credit(&s->channels, now);
     s->peer_has_renomination = d->has_renomination;
     err = session_agent_connect(s, now, &s->agent, d);
     if (err) {
@@ -118,6 +116,8 @@ int session_set_remote(struct session *s, usec now, const struct session_descrip
     if (!has_sped)
         session_stop_carrying(s);
     agree_on_snap(s, d);
+    if (d->is_hawser)
+        channel_use_credit(&s->channels, now);
     memcpy(s->remote_fingerprint, d->fingerprint, DTLS_FINGERPRINT_BYTES);
     session_enter(s, SESSION_CONNECTING, now);
     start_dtls(s, now);

@@ -50,6 +50,7 @@ static int make_agent(struct session *s, usec now, struct agent *a)
 {
     int err = session_agent_init(s, now, a, ice_is_controlling(s->agent.ice));
 
+    session_check_relays(s, now);
     a->number = session_newest(s)->number + 1;
     return err;
 }

@@ -18,6 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     assert(session_description_decode(&second, json, strlen(json)) == ERR_OK);
     assert(strcmp(first.ufrag, second.ufrag) == 0 && strcmp(first.pwd, second.pwd) == 0);
     assert(memcmp(first.fingerprint, second.fingerprint, sizeof first.fingerprint) == 0);
+    assert(first.has_sped == second.has_sped && first.has_renomination == second.has_renomination);
+    assert(first.init_len == second.init_len && strcmp(first.answers, second.answers) == 0);
+    assert(memcmp(first.init, second.init, first.init_len) == 0);
     assert(first.setup == second.setup && first.candidate_count == second.candidate_count);
     for (size_t i = 0; i < first.candidate_count; i++)
         assert(addr_equal(&first.candidates[i].addr, &second.candidates[i].addr));
