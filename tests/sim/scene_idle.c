@@ -17,7 +17,7 @@ static void note(void *ctx, unsigned peer, const struct addr *from, const struct
                  struct bytes dgram)
 {
     struct count *count = ctx;
-    uint16_t type = dgram.len >= 2 ? (uint16_t)(dgram.data[0] << 8 | dgram.data[1]) : 0;
+    unsigned type = dgram.len >= 2 ? (unsigned)dgram.data[0] << 8 | dgram.data[1] : 0;
 
     (void)peer;
     (void)from;
