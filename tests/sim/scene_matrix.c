@@ -74,6 +74,21 @@ static enum class class_of(struct stage *s) {
     return stage_run(s, s->now + CLIMB_US, are_both_direct) ? CLASS_DIRECT : CLASS_RELAYED;
 }
 
+/* Whether both send to a socket of the other, as it is at home: nothing passes the router. */
+static bool are_on_lan(const struct stage *s)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < STAGE_PEERS; i++) {
+        struct session_info info;
+
+        peer_get_info(s->peers[i], &info);
+        for (size_t k = 0; k < s->town.homes[1 - i].socket_count; k++)
+            count += addr_equal(&info.path.remote, &s->town.homes[1 - i].sockets[k]);
+    }
+    return count == STAGE_PEERS;
+}
+
 static enum class try_pair(struct scene *c) {
     struct town_plan plan = draw_town(c->seed); enum class wanted = class_wanted(&plan), got;
     static struct stage s;
@@ -87,6 +102,8 @@ static enum class try_pair(struct scene *c) {
              (int)plan.homes[1].mapping, (int)plan.homes[0].filtering, (int)plan.homes[1].filtering,
              (int)plan.sharing, class_names[got], class_names[wanted]);
     scene_claim(c, got == wanted, "the class is the oracle's", detail);
+    if (got == CLASS_DIRECT && plan.sharing == TOWN_ONE_HOME)
+        scene_claim(c, stage_run(&s, s.now + CLIMB_US, are_on_lan), "one home: by its LAN", detail);
     scene_end(c, &s, detail);
     return got;
 }

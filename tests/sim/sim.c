@@ -19,6 +19,7 @@ struct sim {
     struct attacker attacker;
     uint32_t attacks_ppm; /* likewise: forged datagrams per true one */
     unsigned closer, reason;
+    usec restart_at[STAGE_PEERS]; /* after both are open; USEC_NEVER: not at all */
     bool has_path;
 };
 
@@ -109,8 +110,12 @@ static struct sim *sim_new(uint64_t seed, bool is_traced, const struct nat_kind 
     s->closer = stage_between(&s->stage, 0, STAGE_PEERS - 1);
     s->reason = stage_between(&s->stage, 1, REASONS);
     choose_links(s);
-    for (unsigned i = 0; i < STAGE_PEERS; i++)
+    for (unsigned i = 0; i < STAGE_PEERS; i++) {
         plan.homes[i] = home_of(s, kinds[i]);
+        s->restart_at[i] = stage_between(&s->stage, 0, 2)
+                               ? USEC_NEVER
+                               : (usec)stage_between(&s->stage, 0, 3000) * MILLISECOND;
+    }
     s->has_path = town_has_direct_path(&plan);
     stage_build(&s->stage, &plan);
     for (unsigned i = 0; i < STAGE_PEERS; i++)
@@ -161,10 +166,25 @@ static void begin_talking(struct sim *s)
     }
 }
 
+/* A restart changes nothing for the application, whatever else happens meanwhile. */
+static void restart(struct sim *s)
+{
+    for (unsigned i = 0; i < STAGE_PEERS; i++) {
+        if (s->phase != PHASE_TALKING || s->restart_at[i] == USEC_NEVER ||
+            s->stage.now < s->open_at + s->restart_at[i])
+            continue;
+        stage_trace(&s->stage, "restarts", i, "");
+        s->restart_at[i] = USEC_NEVER;
+        peer_restart(s->stage.peers[i], s->stage.now);
+        stage_drain(&s->stage, i);
+    }
+}
+
 static void advance_phase(struct sim *s)
 {
     if (s->phase == PHASE_CONNECTING && stage_are_open(&s->stage))
         begin_talking(s);
+    restart(s);
     if (s->phase == PHASE_TALKING && stage_have_everything(&s->stage)) {
         stage_trace(&s->stage, "closes", s->closer, "");
         s->phase = PHASE_CLOSING;

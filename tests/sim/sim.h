@@ -4,7 +4,8 @@
  * order, links that delay, lose, repeat and reorder datagrams; and, once both sessions are open,
  * links that spoil them too and an attacker on the path. (Before that, either may end a session:
  * an altered DTLS handshake is fatal by RFC 6347, and its first flights carry no proof of origin.)
- * Both applications send on all eight channels; when each has everything, one closes with a reason.
+ * Both applications send on all eight channels; in some seeds one side restarts ICE meanwhile, or
+ * both do; when each has everything, one closes with a reason.
  * Every number in this follows from the seed. */
 #ifndef HAWSER_TESTS_SIM_SIM_H
 #define HAWSER_TESTS_SIM_SIM_H

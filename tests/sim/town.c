@@ -107,10 +107,15 @@ static unsigned add_home(struct town *t, const struct home *h, unsigned number, 
     return net_add_place(t->net, &place);
 }
 
+static const struct home *home_of(const struct town_plan *plan, unsigned peer)
+{
+    return &plan->homes[plan->sharing == TOWN_ONE_HOME ? 0 : peer];
+}
+
 /* Makes the place that a peer lives in, unless it is the other's. */
 static void settle(struct town *t, const struct town_plan *plan, unsigned peer)
 {
-    const struct home *h = &plan->homes[peer];
+    const struct home *h = home_of(plan, peer);
     unsigned carrier = NET_INTERNET;
 
     if (h->kind == HOME_OPEN)
@@ -131,7 +136,7 @@ static void settle(struct town *t, const struct town_plan *plan, unsigned peer)
 /* Two homes have the same private addresses; two hosts of one home do not. */
 static void move_in(struct town *t, const struct town_plan *plan, unsigned peer)
 {
-    const struct home *h = &plan->homes[plan->sharing == TOWN_ONE_HOME ? 0 : peer];
+    const struct home *h = home_of(plan, peer);
     bool is_open = h->kind == HOME_OPEN;
     unsigned last = 2 + (plan->sharing == TOWN_ONE_HOME ? peer : 0);
     struct addr ip4 = addr_ipv4(is_open ? 0xcb007181 + peer : 0x0a000000 + last, 0);
