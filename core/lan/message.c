@@ -26,14 +26,13 @@ static int make_mac(uint8_t out[LAN_MAC_BYTES], const uint8_t signed_part[SIGNED
 int lan_message_encode(uint8_t out[LAN_MESSAGE_BYTES], const struct lan_message *m,
                        const uint8_t secret[LAN_SECRET_BYTES])
 {
-    struct wr w = wr_of(out, SIGNED_LEN);
-
-    wr_bytes(&w, bytes_of(MAGIC, MAGIC_LEN));
-    wr_u8(&w, (uint8_t)m->type);
-    wr_u8(&w, 0);
-    wr_u16(&w, m->port);
-    wr_bytes(&w, bytes_of(m->nonce, sizeof m->nonce));
-    wr_bytes(&w, bytes_of(m->echo, sizeof m->echo));
+    memcpy(out, MAGIC, MAGIC_LEN);
+    out[4] = (uint8_t)m->type;
+    out[5] = 0;
+    out[6] = (uint8_t)(m->port >> 8);
+    out[7] = (uint8_t)m->port;
+    memcpy(out + 8, m->nonce, LAN_NONCE_BYTES);
+    memcpy(out + 24, m->echo, LAN_NONCE_BYTES);
     return make_mac(out + SIGNED_LEN, out, secret);
 }
 

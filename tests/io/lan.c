@@ -26,7 +26,6 @@ static struct {
     uint16_t port;
 
     unsigned to_device[DEVICES], to_app, sent[3], ups, downs; /* under the gate */
-    uint64_t guest;
     bool is_mute, wants_hold;
     char last[64];
 } all = { .gate = GATE_INIT };
@@ -44,15 +43,17 @@ static void keep_text(struct bytes message)
 static void on_device_message(void *ctx, uint64_t guest, struct bytes message)
 {
     size_t which = *(const size_t *)ctx;
+    bool is_mute, wants_hold;
 
     gate_lock(&all.gate);
     all.to_device[which]++;
-    all.guest = guest;
     keep_text(message);
+    is_mute = all.is_mute;
+    wants_hold = all.wants_hold;
     gate_unlock(&all.gate);
-    if (all.wants_hold)
+    if (wants_hold)
         lan_hold(all.device_lan, guest);
-    if (!all.is_mute)
+    if (!is_mute)
         CHECK("answers", lan_reply(all.device_lan, guest, bytes_of_string("answer")) == ERR_OK);
 }
 
@@ -384,17 +385,26 @@ static int become_guest(struct lan_finder *f)
     return fd;
 }
 
+static void be_mute(bool wants_hold)
+{
+    gate_lock(&all.gate);
+    all.is_mute = true;
+    all.wants_hold = wants_hold;
+    gate_unlock(&all.gate);
+}
+
 TEST(a_guest_nobody_wants_may_say_little)
 {
     struct lan_finder f = { .round_count = 0 };
     static const char message[] = "\0\4junk";
     int fd = become_guest(&f);
 
-    all.is_mute = true;
+    be_mute(false);
     for (int i = 0; i < LAN_GUEST_MESSAGES_MAX + 1; i++)
         (void)send(fd, message, 6, MSG_NOSIGNAL);
     CHECK("is closed", is_closed(fd));
-    CHECK("having said this much", all.to_device[0] == LAN_GUEST_MESSAGES_MAX);
+    CHECK("having said this much",
+          GATE_WAIT(&all.gate, all.to_device[0] == LAN_GUEST_MESSAGES_MAX));
     close(fd);
 }
 
@@ -404,7 +414,7 @@ TEST(one_that_is_held_may_say_more)
     static const char message[] = "\0\4junk";
     int fd = become_guest(&f);
 
-    all.wants_hold = all.is_mute = true;
+    be_mute(true);
     for (int i = 0; i < 4 * LAN_GUEST_MESSAGES_MAX; i++)
         CHECK("says", send(fd, message, 6, MSG_NOSIGNAL) == 6);
     CHECK("all of it", GATE_WAIT(&all.gate, all.to_device[0] == 4 * LAN_GUEST_MESSAGES_MAX));

@@ -254,24 +254,15 @@ static const struct {
     const char *name;
     void (*run)(const char *args);
 } commands[] = {
-    { "invite", invite },
-    { "online", wait_online },
-    { "listen", listen_for },
-    { "listen_break", listen_break },
-    { "close", close_session },
-    { "disconnect", disconnect },
-    { "abort", abort_session },
-    { "leave", leave },
-    { "deinit", deinit },
-    { "accept", set_accept },
-    { "privacy", set_privacy },
-    { "in_call", set_in_call },
-    { "limit", set_limit },
-    { "restart", restart },
-    { "send", send_bytes },
-    { "recv", recv_bytes },
-    { "fill", fill },
-    { "active", active },
+    { "invite", invite },       { "online", wait_online },
+    { "listen", listen_for },   { "listen_break", listen_break },
+    { "close", close_session }, { "disconnect", disconnect },
+    { "abort", abort_session }, { "leave", leave },
+    { "deinit", deinit },       { "accept", set_accept },
+    { "privacy", set_privacy }, { "in_call", set_in_call },
+    { "limit", set_limit },     { "restart", restart },
+    { "send", send_bytes },     { "recv", recv_bytes },
+    { "fill", fill },           { "active", active },
     { "echo", echo },
 };
 
@@ -301,7 +292,9 @@ int main(int argc, char **argv)
         hawser_set_log(HAWSER_LOG_DEBUG, write_log, NULL);
     (void)hawser_set_option("home", home);
     (void)hawser_set_option("broker", broker);
-    if (!getenv("ANYWHERE"))
+    if (getenv("ANYWHERE"))
+        (void)hawser_set_option("flush_ms", "100"); /* its broker may be dead when it ends */
+    else
         (void)hawser_set_option("bind", "127.0.0.1");
     if (open_device() || hawser_device_id(device, id))
         return 1;

@@ -90,7 +90,7 @@ bool start_app(void)
     (void)hawser_deinit();
     return !hawser_set_option("home", world.app_home) && !hawser_set_option("broker", BROKER_URL) &&
            !hawser_set_option("stun", "stun.nowhere.example:3478") &&
-           hawser_init(USER) == HAWSER_ERR_OK;
+           !hawser_set_option("flush_ms", "100") && hawser_init(USER) == HAWSER_ERR_OK;
 }
 
 uint64_t probes_sent(void)
