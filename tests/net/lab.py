@@ -22,7 +22,8 @@ def skip(reason):
 
 class Program:
     """A process in a host of the laboratory, led by lines. It ends with this script, and goes
-    before what else the machine does: times are to be those of the network."""
+    before what else the machine does: times are to be those of the network. (The kernel ends it
+    with the thread that made it: start what is to stay in the first.)"""
 
     def __init__(self, name, namespace, command, **popen):
         self.name = name
