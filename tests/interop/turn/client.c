@@ -194,7 +194,7 @@ static void take(struct client *c, struct bytes in)
 
 static void read_all(struct client *c)
 {
-    uint8_t buf[16384];
+    uint8_t buf[TURN_STREAM_MAX];
     ssize_t n;
 
     while ((n = c->ssl ? SSL_read(c->ssl, buf, sizeof buf) : recv(c->fd, buf, sizeof buf, 0)) > 0) {
