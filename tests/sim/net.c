@@ -138,12 +138,6 @@ void net_set_links(struct net *n, unsigned access, const struct link_config *up,
     line_set(&n->accesses[access].line, up, down);
 }
 
-void net_set_lines(struct net *n, unsigned place, const struct link_config *up,
-                   const struct link_config *down)
-{
-    line_set(&n->places[place].line, up, down);
-}
-
 struct nat *net_nat(struct net *n, unsigned place)
 {
     return n->places[place].nat;

@@ -52,8 +52,6 @@ unsigned net_add_access(struct net *n, const struct net_access *access);
 void net_set_access(struct net *n, unsigned access, enum net_state state);
 void net_set_links(struct net *n, unsigned access, const struct link_config *up,
                    const struct link_config *down);
-void net_set_lines(struct net *n, unsigned place, const struct link_config *up,
-                   const struct link_config *down);
 
 /* For reboots, other addresses and counts; NULL if the place has none. */
 struct nat *net_nat(struct net *n, unsigned place);

@@ -73,34 +73,49 @@ static void restart_relay(struct stage *s, unsigned peer)
     relay_restart(s->servers[TOWN_RELAY].relay);
 }
 
+static void cut_streams(struct stage *s, unsigned peer)
+{
+    stage_cut_stream(s, peer);
+}
+
+static void cut_all_streams(struct stage *s, unsigned peer)
+{
+    relay_restart(s->servers[TOWN_RELAY].relay);
+    stage_cut_stream(s, peer);
+    stage_cut_stream(s, 1 - peer);
+}
+
 static const struct row {
     const char *what;
     void (*kill)(struct stage *s, unsigned peer);
-    bool is_symmetric; /* so that the path is relayed */
+    enum { CONES, SYMMETRIC, NO_UDP } homes; /* all but the first are relayed */
     bool has_relay;
     usec gap_max;
 } rows[] = {
-    { "NAT rebooted", reboot_nat, false, true, 500 * MILLISECOND },
-    { "NAT rebooted, no relay", reboot_nat, false, false, GAP_MAX },
-    { "both NATs rebooted, no relay", reboot_both, false, false, GAP_MAX },
-    { "public address changed", change_address, false, true, 500 * MILLISECOND },
-    { "public address changed, no relay", change_address, false, false, GAP_MAX },
-    { "interface swapped", swap_interface, false, true, GAP_MAX },
-    { "both interfaces swapped", swap_both, false, false, GAP_MAX },
-    { "STUN server dead", silence_stun, false, true, 2 * SCENE_RTT_US },
-    { "relayed: relay restarted", restart_relay, true, true, GAP_MAX },
-    { "relayed: NAT rebooted", reboot_nat, true, true, GAP_MAX },
-    { "relayed: both NATs rebooted", reboot_both, true, true, GAP_MAX },
-    { "relayed: public address changed", change_address, true, true, GAP_MAX },
-    { "relayed: interface swapped", swap_interface, true, true, GAP_MAX },
+    { "NAT rebooted", reboot_nat, CONES, true, 500 * MILLISECOND },
+    { "NAT rebooted, no relay", reboot_nat, CONES, false, GAP_MAX },
+    { "both NATs rebooted, no relay", reboot_both, CONES, false, GAP_MAX },
+    { "public address changed", change_address, CONES, true, GAP_MAX },
+    { "public address changed, no relay", change_address, CONES, false, GAP_MAX },
+    { "interface swapped", swap_interface, CONES, true, GAP_MAX },
+    { "both interfaces swapped", swap_both, CONES, false, GAP_MAX },
+    { "STUN server dead", silence_stun, CONES, true, 2 * SCENE_RTT_US },
+    { "relayed: relay restarted", restart_relay, SYMMETRIC, true, GAP_MAX },
+    { "relayed: NAT rebooted", reboot_nat, SYMMETRIC, true, GAP_MAX },
+    { "relayed: both NATs rebooted", reboot_both, SYMMETRIC, true, GAP_MAX },
+    { "relayed: public address changed", change_address, SYMMETRIC, true, GAP_MAX },
+    { "relayed: interface swapped", swap_interface, SYMMETRIC, true, GAP_MAX },
+    { "by TCP: connection lost", cut_streams, NO_UDP, true, GAP_MAX },
+    { "by TCP: relay restarted", cut_all_streams, NO_UDP, true, GAP_MAX },
 };
 
-static const struct home kinds[2] = {
+static const struct home kinds[] = {
     { .kind = HOME_NAT, .filtering = NAT_ADDRESS_AND_PORT_DEPENDENT, .ports = NAT_PORTS_RANDOM },
     { .kind = HOME_NAT,
       .mapping = NAT_ADDRESS_AND_PORT_DEPENDENT,
       .filtering = NAT_ADDRESS_AND_PORT_DEPENDENT,
       .ports = NAT_PORTS_RANDOM },
+    { .kind = HOME_NO_UDP, .filtering = NAT_ADDRESS_AND_PORT_DEPENDENT },
 };
 
 /* Even seeds lose packets all the time, and signaling is slow. */
@@ -114,7 +129,7 @@ static void make_hard(struct town_plan *plan, uint64_t seed)
 
 static usec kill_one(struct scene *c, const struct row *row, unsigned peer, const char *detail)
 {
-    const struct home *home = &kinds[row->is_symmetric];
+    const struct home *home = &kinds[row->homes];
     struct town_plan plan = scene_town(home, home);
     usec gap_us = 0, allowed_us = row->gap_max + (c->seed % 2 ? 0 : LOSS_US);
     static struct stage s;

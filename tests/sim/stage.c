@@ -194,15 +194,28 @@ static void ask_by_stream(struct stage *s, unsigned peer)
     struct addr server, local;
 
     s->stream_at[peer] = USEC_NEVER;
-    if (peer_seen(s->peers[peer])->relays_live > 0)
+    if (peer_seen(s->peers[peer])->relays_live > peer_seen(s->peers[peer])->relays_failed)
         return;
     for (size_t i = 0; i < s->town.homes[peer].socket_count; i++) {
         local = s->town.homes[peer].sockets[i];
         server = town_address_of(TOWN_RELAY, (enum addr_family)local.family);
         server.port = 443;
-        if (tcp_connect(&s->tcp, s->now, peer, (uint8_t)(i + 1), &local, &server))
+        local.port = (uint16_t)(local.port + ++s->streams[peer]);
+        if (tcp_connect(&s->tcp, s->now, peer, s->streams[peer], &local, &server))
             return;
     }
+}
+
+void stage_cut_stream(struct stage *s, unsigned peer)
+{
+    struct tcp_connection cut;
+
+    if (!tcp_cut(&s->tcp, peer, s->streams[peer], &cut))
+        return;
+    relay_end_stream(server_at(s, cut.server_host)->relay, &cut.seen, &cut.server);
+    peer_end_stream(s->peers[peer], s->now, cut.stream);
+    stage_drain(s, peer);
+    s->stream_at[peer] = s->now + STREAM_AFTER;
 }
 
 static void deliver_streams(struct stage *s)

@@ -53,6 +53,20 @@ bool tcp_connect(struct tcp *t, usec now, unsigned host, uint8_t stream, const s
     return true;
 }
 
+bool tcp_cut(struct tcp *t, unsigned host, uint8_t stream, struct tcp_connection *cut)
+{
+    for (unsigned i = 0; i < t->connection_count; i++) {
+        struct tcp_connection *c = &t->connections[i];
+
+        if (c->host != host || c->stream != stream)
+            continue;
+        *cut = *c;
+        *c = (struct tcp_connection){ .stream = 0 };
+        return true;
+    }
+    return false;
+}
+
 void tcp_send_client(struct tcp *t, usec now, unsigned host, uint8_t stream, struct bytes data)
 {
     for (unsigned i = 0; i < t->connection_count; i++) {
@@ -95,6 +109,8 @@ bool tcp_poll_event(struct tcp *t, usec now, struct tcp_event *ev)
     memmove(&t->pieces[i], &t->pieces[i + 1], (t->piece_count - i) * sizeof p);
     free(t->taken);
     t->taken = p.data;
+    if (t->connections[p.connection].stream == 0)
+        return tcp_poll_event(t, now, ev); /* it was cut meanwhile */
     *ev = (struct tcp_event){ &t->connections[p.connection], p.is_new, p.is_for_server,
                               bytes_of(p.data, p.len) };
     return true;

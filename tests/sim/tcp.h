@@ -12,7 +12,7 @@
 
 struct tcp_connection {
     unsigned host;     /* of the client */
-    uint8_t stream;    /* the client's number for it: never 0 */
+    uint8_t stream;    /* the client's number for it: 0 once it is cut */
     struct addr local; /* the client's address, as it sees it … */
     struct addr seen;  /* … and as the server does */
     struct addr server;
@@ -50,6 +50,9 @@ void tcp_deinit(struct tcp *t);
 /* SYN and its answer: if both arrive, an is_new event follows after one round trip. */
 bool tcp_connect(struct tcp *t, usec now, unsigned host, uint8_t stream, const struct addr *local,
                  const struct addr *server);
+
+/* Takes the connection of this number away, with what is under way: false if there is none. */
+bool tcp_cut(struct tcp *t, unsigned host, uint8_t stream, struct tcp_connection *cut);
 
 /* By its number; or, from a server, by both ends. */
 void tcp_send_client(struct tcp *t, usec now, unsigned host, uint8_t stream, struct bytes data);
