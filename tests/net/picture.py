@@ -1,5 +1,7 @@
 """The matrix as a table for a terminal, and as a picture."""
 
+WHAT = ("first data in ms (libnice's is of ICE alone, without DTLS and SCTP); d direct, r relayed, "
+        "l on one LAN")
 WIDTH, CELL_WIDTH, CELL_HEIGHT, LEFT, TOP = 15, 96, 52, 130, 96
 COLOURS = {"direct": "#cfe9d4", "lan": "#bfe3ea", "relayed": "#f6e3b4", "failed": "#f3b6ae",
            "none": "#eeeeee"}
@@ -18,7 +20,7 @@ def short(result):
 def table(names, cells, has_colour):
     """Rows are the apps' ends, columns the devices'. Each cell is hawser|libnice."""
     by_place = {(cell["a"], cell["b"]): cell for cell in cells}
-    lines = ["first data in ms, hawser | libnice; d direct, r relayed, l on one LAN; ! see below",
+    lines = [f"{WHAT}; each cell hawser | libnice; ! see below",
              " " * WIDTH + "".join(f"{name[:12]:>13}" for name in names)]
     for a in names:
         line = f"{a:{WIDTH}}"
@@ -57,7 +59,7 @@ def svg(names, cells, caption):
              'font-family="sans-serif">',
              f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
              _text(LEFT, 30, "Time to the first data by kinds of network, ms", 20, "start", "bold"),
-             _text(LEFT, 52, "d direct, r relayed; app's end at the left, device's above", 13,
+             _text(LEFT, 52, f"{WHAT}; rows are the app's network, columns the device's", 13,
                    "start", colour="#666")]
     for i, name in enumerate(names):
         parts.append(_text(LEFT + CELL_WIDTH * (i + 0.5), TOP - 10, name, 13, weight="bold"))
