@@ -9,6 +9,9 @@
 #define GAP_MAX  (3 * SECOND)
 #define TIMES    4
 
+/* A connection that died in silence shows only by a question that stays unanswered for seconds. */
+#define SILENT_TCP_MAX (5 * SECOND)
+
 /* Where every fiftieth packet is lost, a chunk whose retransmission is lost too waits for a timeout
  * of SCTP: that gap is there without anything dying. */
 #define LOSS_US SECOND
@@ -106,6 +109,7 @@ static const struct row {
     { "relayed: public address changed", change_address, SYMMETRIC, true, GAP_MAX },
     { "relayed: interface swapped", swap_interface, SYMMETRIC, true, GAP_MAX },
     { "by TCP: connection lost", cut_streams, NO_UDP, true, GAP_MAX },
+    { "by TCP: NAT rebooted", reboot_nat, NO_UDP, true, SILENT_TCP_MAX },
     { "by TCP: relay restarted", cut_all_streams, NO_UDP, true, GAP_MAX },
 };
 
@@ -115,7 +119,7 @@ static const struct home kinds[] = {
       .mapping = NAT_ADDRESS_AND_PORT_DEPENDENT,
       .filtering = NAT_ADDRESS_AND_PORT_DEPENDENT,
       .ports = NAT_PORTS_RANDOM },
-    { .kind = HOME_NO_UDP, .filtering = NAT_ADDRESS_AND_PORT_DEPENDENT },
+    { .kind = HOME_NO_UDP, .filtering = NAT_ADDRESS_AND_PORT_DEPENDENT, .ports = NAT_PORTS_RANDOM },
 };
 
 /* Even seeds lose packets all the time, and signaling is slow. */

@@ -215,7 +215,15 @@ void stage_cut_stream(struct stage *s, unsigned peer)
     relay_end_stream(server_at(s, cut.server_host)->relay, &cut.seen, &cut.server);
     peer_end_stream(s->peers[peer], s->now, cut.stream);
     stage_drain(s, peer);
-    s->stream_at[peer] = s->now + STREAM_AFTER;
+}
+
+static void watch_relays(struct stage *s, unsigned peer)
+{
+    unsigned failed = peer_seen(s->peers[peer])->relays_failed;
+
+    if (s->streams[peer] > 0 && failed > s->relays_failed[peer])
+        s->stream_at[peer] = s->now + STREAM_AFTER;
+    s->relays_failed[peer] = failed;
 }
 
 static void deliver_streams(struct stage *s)
@@ -280,6 +288,7 @@ static void deliver_mail(struct stage *s)
 static void tick(struct stage *s)
 {
     for (unsigned i = 0; i < STAGE_PEERS; i++) {
+        watch_relays(s, i);
         if (s->stream_at[i] <= s->now)
             ask_by_stream(s, i);
         if (peer_next_timeout(s->peers[i]) <= s->now) {

@@ -36,8 +36,9 @@ struct stage {
     struct peer *peers[STAGE_PEERS];
     struct server servers[TOWN_SERVERS];
     struct tcp tcp;
-    uint8_t streams[STAGE_PEERS]; /* how many a peer has made; their numbers */
-    usec stream_at[STAGE_PEERS];  /* when a relay is asked by TCP unless one has answered by UDP */
+    unsigned relays_failed[STAGE_PEERS]; /* that were dealt with */
+    uint8_t streams[STAGE_PEERS];        /* how many a peer has made; their numbers */
+    usec stream_at[STAGE_PEERS]; /* when a relay is asked by TCP unless one has answered by UDP */
     struct stage_post post;
     usec last_mail_at[STAGE_PEERS];
     struct mail mail[STAGE_MAIL_MAX];
@@ -69,8 +70,8 @@ void stage_add_peer(struct stage *s, unsigned peer, const struct peer_plan *plan
  * a tenth of a second later. */
 void stage_start(struct stage *s);
 
-/* The connection of a peer to a relay ends, and both ends hear of it; a tenth of a second later the
- * peer makes another one. */
+/* The connection of a peer to a relay ends, and both ends hear of it. A tenth of a second after any
+ * end of a relay by TCP the peer makes another connection. */
 void stage_cut_stream(struct stage *s, unsigned peer);
 
 /* One step: time moves to the earliest deadline, and what is due then happens. */
