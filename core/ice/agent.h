@@ -91,6 +91,7 @@ struct ice_pair {
     uint32_t nomination; /* controlled: the newest that came by it */
     struct stun_id id;   /* of the last request; the series shares all but the last byte */
     usec sent_at, sent_before_at;
+    usec begun_at; /* when the first of the series was sent */
     usec asked_at;      /* the first of those that were missed */
     usec next_at;       /* resend, give up, or next keep-alive */
     usec heard_at;      /* last authenticated sign of life */

@@ -130,6 +130,19 @@ static void on_consent_due(struct ice *a, struct ice_pair *p, usec now)
     p->next_at = now + ice_consent_interval(a, p, now);
 }
 
+void ice_ask_selected(struct ice *a, usec now)
+{
+    struct ice_pair *p;
+
+    if (!ice_is_path(a, a->selected))
+        return;
+    p = &a->pairs[a->selected];
+    if (p->missed == 0)
+        ice_begin_series(a, p);
+    ice_send_check(a, p, now);
+    p->next_at = now + ice_consent_interval(a, p, now);
+}
+
 static void on_consent_expired(struct ice *a, uint8_t pair, usec now)
 {
     ice_fail_pair(&a->pairs[pair]);

@@ -1,6 +1,10 @@
 /* flights.c: where the handshake's datagrams go. With SPED (sped.h) they wait in its flight, from
- * where checks and their answers carry them; and each goes plainly too as soon as there is a path,
- * which does not have to wait for the next check. Without it DTLS keeps them until there is one. */
+ * where checks and their answers carry them. As soon as there is a path they need not wait for the
+ * next check: to a hawser one goes at once; others are sent them plainly too, as the draft has it.
+ *
+ * Between hawsers nothing but checks is believed then. They are authentic by ICE's password, where
+ * a plain flight, bent or forged by whoever carries it, would end the handshake. Without SPED DTLS
+ * keeps its flights until there is a path. */
 #include "core/session/internal.h"
 
 bool session_is_carrying(const struct session *s)
@@ -38,6 +42,32 @@ void session_stop_carrying(struct session *s)
         ice_set_sped(s->next.ice, &s->carried);
 }
 
+static bool is_carried_only(const struct session *s)
+{
+    return s->peer_is_hawser && s->peer_carries && session_is_carrying(s);
+}
+
+void session_hurry_flight(struct session *s, usec now)
+{
+    if (!is_carried_only(s) || !s->has_path || s->plain_next >= s->sped.count)
+        return;
+    s->plain_next = s->sped.count;
+    if (sped_has_pending(&s->sped))
+        ice_ask_selected(s->agent.ice, now);
+}
+
+bool session_is_flight_welcome(struct session *s, struct bytes dgram)
+{
+    enum { CHANGE_CIPHER_SPEC = 20, HANDSHAKE = 22 }; /* RFC 6347 §4.1, the content types */
+    uint8_t type = dgram.data[0];
+
+    if (!s->has_sped || dtls_is_up(s->dtls))
+        return true;
+    if (is_carried_only(s) && (type == CHANGE_CIPHER_SPEC || type == HANDSHAKE))
+        return false;
+    return sped_input_plain(&s->sped, dgram);
+}
+
 bool session_poll_plain(struct session *s, struct out *out)
 {
     while (session_is_carrying(s) && s->plain_next < s->sped.count) {
@@ -67,7 +97,10 @@ void session_take_carried(struct session *s, usec now, const struct agent *a)
 {
     struct ice_sped in;
 
-    if (!s->has_sped || !ice_get_sped(a->ice, &in) || !sped_input(&s->sped, &in))
+    if (!s->has_sped || !ice_get_sped(a->ice, &in))
+        return;
+    s->peer_carries = in.is_on || in.has_data;
+    if (!sped_input(&s->sped, &in))
         return;
     s->has_carried = true;
     session_input_flight(s, now, in.data);

@@ -101,6 +101,7 @@ struct session {
     uint64_t flight;         /* the one of DTLS that sped has */
     uint8_t plain_next;      /* which datagram of sped's flight goes plainly next */
     bool has_sped;           /* offered; agreed on, once there is a remote description */
+    bool peer_carries;       /* its last check or answer showed that it does */
     bool has_carried;        /* a datagram for DTLS came in a check */
     bool has_snap;           /* both INITs are known by signaling */
     uint8_t init[SCTP_INIT_MAX];
@@ -212,6 +213,10 @@ void session_input_flight(struct session *s, usec now, struct bytes dgram); /* o
 bool session_is_carrying(const struct session *s);
 void session_collect_flight(struct session *s);
 void session_stop_carrying(struct session *s);
+void session_hurry_flight(struct session *s, usec now);
+
+/* Whether a datagram that came by itself is for DTLS: not what a check has brought already. */
+bool session_is_flight_welcome(struct session *s, struct bytes dgram);
 bool session_poll_plain(struct session *s, struct out *out);
 bool session_poll_agent(struct session *s, struct agent *a, struct out *out);
 void session_take_carried(struct session *s, usec now, const struct agent *a);

@@ -163,12 +163,6 @@ static enum verdict take_stun(struct session *s, usec now, const struct addr *lo
     return verdict;
 }
 
-/* A flight that goes in checks goes plainly as well: one of the two is enough. */
-static bool is_new_flight(struct session *s, struct bytes dgram)
-{
-    return !s->has_sped || dtls_is_up(s->dtls) || sped_input_plain(&s->sped, dgram);
-}
-
 /* Before the remote description a path is known by checks alone, which only the peer can make: with
  * our password. So nobody else's flight is kept for it. */
 enum verdict session_take(struct session *s, usec now, const struct addr *local,
@@ -186,7 +180,7 @@ enum verdict session_take(struct session *s, usec now, const struct addr *local,
         verdict = VERDICT_UNEXPECTED;
     else if (s->state == SESSION_NEW)
         verdict = keep_early(s, dgram);
-    else if (is_new_flight(s, dgram) && input_dtls(s, now, dgram))
+    else if (session_is_flight_welcome(s, dgram) && input_dtls(s, now, dgram))
         session_heard(s, now, local, from);
     s->dropped += verdict != VERDICT_TAKEN;
     return verdict;

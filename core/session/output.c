@@ -67,6 +67,7 @@ static bool poll_any(struct session *s, usec now, struct out *out)
         session_stop_relays(s, now);
         return session_relays_poll(s, now, out);
     }
+    session_hurry_flight(s, now);
     return session_relays_poll(s, now, out) || session_poll_agent(s, &s->agent, out) ||
            (s->next.ice && session_poll_agent(s, &s->next, out)) || poll_path(s, now, out);
 }
