@@ -100,6 +100,8 @@ static void post_one(struct session_pair *p, const struct session_letter *letter
     p->letters[i].to_addr = letter->to_addr;
     p->letters[i].len = dgram.len;
     memcpy(p->letters[i].data, dgram.data, dgram.len);
+    if (p->bends_flights && dgram.len && (dgram.data[0] == 20 || dgram.data[0] == 22))
+        p->letters[i].data[dgram.len - 1] ^= 1;
     p->letter_count++;
 }
 

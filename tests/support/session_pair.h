@@ -64,6 +64,7 @@ struct session_pair {
     usec note_delay_us; /* of signaling */
     bool is_cut;        /* the wire loses everything */
     bool is_silent;     /* signaling loses everything */
+    bool bends_flights; /* the wire changes a bit of every handshake datagram of DTLS */
     bool hold_answer;   /* the answer does not reach the offerer; see session_pair_answer() */
     bool is_deaf[2];    /* does not take what arrives */
     bool is_talking[2]; /* sends a byte on channel 0 as soon as it is open */

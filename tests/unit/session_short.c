@@ -12,6 +12,7 @@ static struct session_pair p;
 #define ROUND_TRIP (2 * SESSION_PAIR_DELAY_US)
 
 static usec delay_us = SESSION_PAIR_DELAY_US;
+static bool does_bend;
 static uint64_t lose_nth;
 static unsigned strips; /* what a middle takes out of descriptions: bits 0…3 */
 
@@ -42,6 +43,7 @@ static usec connect(usec after)
     CHECK("made", session_pair_init(&p, &usual) == ERR_OK);
     p.is_talking[OFFERER] = p.is_talking[ANSWERER] = true;
     p.lose_nth = lose_nth;
+    p.bends_flights = does_bend;
     p.delay_us = delay_us;
     session_pair_drain(&p, OFFERER);
     session_get_local(p.end[OFFERER], &offer);
@@ -132,5 +134,20 @@ TEST(one_lost_datagram_costs_at_most_a_round_trip)
     delay_us = SESSION_PAIR_DELAY_US;
 }
 
+/* Whoever carries the datagrams may change them. What goes in checks is authentic, or nothing. */
+TEST(bent_flights_between_hawsers_do_no_harm)
+{
+    for (unsigned round = 0; round < 2; round++) {
+        strips = round == 0 ? 0 : SNAP_OF_BOTH;
+        does_bend = true;
+        connect(3 * SECOND);
+        CHECK("open", p.seen[OFFERER].is_open && p.seen[ANSWERER].is_open);
+        CHECK("and well", p.seen[OFFERER].received[0] == 1 && p.seen[ANSWERER].received[0] == 1);
+        does_bend = false;
+        session_pair_deinit(&p);
+    }
+}
+
 TESTS(TEST_ROW(first_bytes_are_as_early_as_promised),
+      TEST_ROW(bent_flights_between_hawsers_do_no_harm),
       TEST_ROW(one_lost_datagram_costs_at_most_a_round_trip))
