@@ -6,6 +6,10 @@
 #include "tests/sdk/support/plain.h"
 
 static const char *const no_udp[] = { "--no-udp", NULL };
+static const char *const elsewhere[] = { "--alternate-server", "10.1.0.1:3480", NULL };
+static const char *const other_port[] = { "--listening-port", "3480", "--no-tls", NULL };
+static const char *const and_back[] = { "--listening-port",   "3480",          "--no-tls",
+                                        "--alternate-server", "10.1.0.1:3478", NULL };
 
 static const struct row {
     const char *claim, *turn;
@@ -21,6 +25,9 @@ static const struct row {
     { "a dead one and one that is nowhere delay nothing",
       "turn:10.1.0.9,turn:no-such-host.invalid,turns:10.1.0.9,turn:10.1.0.1", NULL, "secret",
       true },
+    { "redirected", "turn:10.1.0.1", elsewhere, "secret", true },
+    { "redirected over TCP", "turn:10.1.0.1?transport=tcp", elsewhere, "secret", true },
+    { "redirected in circles", "turn:10.1.0.1", elsewhere, "secret", false },
     { "the wrong password", "turn:10.1.0.1", NULL, "wrong", false },
     { "no server", "", NULL, "secret", false },
 };
@@ -51,6 +58,8 @@ static void check_row(const struct row *row)
 
     if (!row->connects) {
         CHECK(row->claim, h.app == HAWSER_ERR_NO_PATH || h.app == HAWSER_ERR_TIMEOUT);
+        if (h.app != HAWSER_ERR_NO_PATH && h.app != HAWSER_ERR_TIMEOUT)
+            print_error("    %d\n", h.app);
         return;
     }
     CHECK(row->claim, h.app >= 0 && h.device >= 0);
@@ -64,7 +73,10 @@ static void check_row(const struct row *row)
 
 TEST(by_coturn_alone)
 {
+    struct coturn other = { .pid = 0 };
+
     CHECK("nothing is passed on", plain_forward(false));
+    CHECK("another coturn runs", plain_start_turn(&other, other_port));
     for (size_t i = 0; i < COUNT(rows); i++) {
         char ca[80];
         const struct plain_option options[] = {
@@ -75,10 +87,14 @@ TEST(by_coturn_alone)
         };
 
         (void)snprintf(ca, sizeof ca, "%s/cert.pem", plain.directory);
-        CHECK("coturn runs", plain_start_turn(rows[i].server));
+        if (strcmp(rows[i].claim, "redirected in circles") == 0)
+            CHECK("the other one sends us back", plain_start_turn(&other, and_back));
+        CHECK("coturn runs", plain_start_turn(&plain.turn, rows[i].server));
         CHECK("options", plain_reinit(options, COUNT(options)));
         check_row(&rows[i]);
+        coturn_read_log(&other);
     }
+    coturn_stop(&other);
 }
 
 int main(void)

@@ -132,7 +132,7 @@ int plain_close(void **state)
     return 0;
 }
 
-bool plain_start_turn(const char *const more[])
+bool plain_start_turn(struct coturn *turn, const char *const more[])
 {
     static const char *const always[] = { "--lt-cred-mech", "-u", "user:secret", NULL };
     const char *args[16];
@@ -144,9 +144,9 @@ bool plain_start_turn(const char *const more[])
     for (size_t i = 0; more && more[i] && count < 15; i++)
         args[count++] = more[i];
     args[count] = NULL;
-    coturn_stop(&plain.turn);
-    plain.turn.addresses[0] = "10.1.0.1";
-    is_up = enter(plain.router) && coturn_start(&plain.turn, args);
+    coturn_stop(turn);
+    turn->addresses[0] = "10.1.0.1";
+    is_up = enter(plain.router) && coturn_start(turn, args);
     return enter(plain.app) && is_up;
 }
 

@@ -31,7 +31,7 @@ bool plain_ip(int space, const char *lines);
 bool plain_forward(bool on);
 
 /* Starts coturn on the router, with user "user" and password "secret". */
-bool plain_start_turn(const char *const more[]);
+bool plain_start_turn(struct coturn *turn, const char *const more[]);
 
 /* hawser_deinit(), these options, hawser_init(). */
 struct plain_option {
