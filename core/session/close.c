@@ -88,8 +88,7 @@ usec session_deadline(const struct session *s)
 void session_check_deadlines(struct session *s, usec now)
 {
     if (now >= s->half_open_at)
-        session_finish(
-            s, s->state == SESSION_CONNECTING ? SESSION_END_NO_PATH : SESSION_END_HALF_OPEN, now);
+        session_finish(s, s->has_path ? SESSION_END_HALF_OPEN : SESSION_END_NO_PATH, now);
     else if (now >= dead_at(s))
         session_finish(s, SESSION_END_LOST, now);
     else if (now >= s->flush_at)

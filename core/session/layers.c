@@ -65,10 +65,14 @@ static void on_sctp_event(struct session *s, usec now, const struct sctp_event *
         channel_input(&s->channels, now, ev);
 }
 
+/* Where checks carry the keys and signaling the INITs, the association may be up before any check was
+ * answered, or although none ever is: what it tells waits for a path. */
 static void pump_sctp(struct session *s, usec now)
 {
     struct sctp_event ev;
 
+    if (s->state == SESSION_ASSOCIATING && !s->has_path)
+        return;
     while (sctp_poll_event(s->sctp, &ev))
         on_sctp_event(s, now, &ev);
 }
