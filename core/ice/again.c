@@ -9,10 +9,11 @@ static void try_again(struct ice_pair *p, usec now)
     if (p->state == ICE_PAIR_FAILED && now >= p->sent_at + ICE_RETRY_GAP_US) {
         p->state = ICE_PAIR_WAITING;
         p->flags = ICE_PAIR_RETRIED;
-    } else if (p->state == ICE_PAIR_IN_PROGRESS && p->sends > ICE_CHECK_SENDS_STEADY) {
+    } else if (p->state == ICE_PAIR_IN_PROGRESS && p->sends > ICE_CHECK_SENDS_STEADY &&
+               now >= p->asked_at + ICE_RETRY_GAP_US) {
         p->flags |= ICE_PAIR_RETRIED;
         p->sends = 0;
-        p->next_at = now;
+        p->asked_at = p->next_at = now;
     }
 }
 

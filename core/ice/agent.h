@@ -91,8 +91,7 @@ struct ice_pair {
     uint32_t nomination; /* controlled: the newest that came by it */
     struct stun_id id;   /* of the last request; the series shares all but the last byte */
     usec sent_at, sent_before_at;
-    usec begun_at; /* when the first of the series was sent */
-    usec asked_at;      /* the first of those that were missed */
+    usec asked_at;      /* the first of those that were missed; before it works: of the series */
     usec next_at;       /* resend, give up, or next keep-alive */
     usec heard_at;      /* last authenticated sign of life */
     usec consent_at;    /* last one that says we may send (RFC 7675; deviations.md, I12) */
@@ -134,6 +133,7 @@ struct ice {
     uint32_t remote_nomination;
     bool nomination_acked;
 
+    usec selected_at;
     usec active_at; /* last data of the peer, or change of path */
     usec data_at;   /* last data of the peer on the selected path */
 

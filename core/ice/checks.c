@@ -30,8 +30,6 @@ void ice_send_check(struct ice *a, struct ice_pair *p, usec now)
     p->sends++;
     if (p->checks < UINT16_MAX)
         p->checks++;
-    if (p->sends == 1)
-        p->begun_at = now;
     p->sent_before_at = p->sent_at;
     p->sent_at = now;
     p->said_controlling = (uint8_t)(p->said_controlling << 1 | a->is_controlling);
@@ -53,7 +51,7 @@ void ice_send_check(struct ice *a, struct ice_pair *p, usec now)
 /* A bucket of ICE_UNANSWERED_MAX, as that of the pace. */
 static bool is_within_budget(const struct ice *a, const struct ice_pair *p, usec now)
 {
-    unsigned kept = p->sends < ICE_CHECK_SENDS_STEADY ? 1 : ICE_UNANSWERED_KEPT;
+    unsigned kept = p->sends == 0 ? 1 : ICE_UNANSWERED_KEPT;
 
     return a->remotes[p->remote].has_answered ||
            now >= a->unanswered_full_at - (usec)(ICE_UNANSWERED_MAX - kept) * ICE_UNANSWERED_REFILL;
@@ -147,8 +145,10 @@ void ice_checks_tick(struct ice *a, usec now)
         if (a->pairs[i].state == ICE_PAIR_IN_PROGRESS && now >= a->pairs[i].next_at)
             on_check_due(a, &a->pairs[i], now);
     while (now >= ice_pace_next(a, a->checks_full_at) && (p = next_to_start(a)) != NULL) {
-        if (p->state == ICE_PAIR_WAITING)
+        if (p->state == ICE_PAIR_WAITING) {
             ice_begin_series(a, p);
+            p->asked_at = now;
+        }
         p->state = ICE_PAIR_IN_PROGRESS;
         on_check_due(a, p, now);
         ice_pace_take(a, &a->checks_full_at, now);

@@ -15,12 +15,20 @@ static bool is_selected(const struct ice *a, const struct ice_pair *p)
     return a->selected != ICE_NONE && p == &a->pairs[a->selected];
 }
 
+/* One that was left and answers again is asked when it may be selected again. */
+static usec spare_rest(const struct ice_pair *p, usec now)
+{
+    if (now >= p->shunned_until)
+        return ICE_SPARE_US;
+    return usec_clamp(p->shunned_until - now, ICE_REPEAT_US, ICE_SPARE_US);
+}
+
 /* How long a path that answers can rest. 0.8 … 1.2 of the interval on the selected one, so that
  * peers do not fall into step (RFC 7675 §5.1). */
 static usec rest(const struct ice *a, const struct ice_pair *p, usec now)
 {
     if (!is_selected(a, p))
-        return ICE_SPARE_US;
+        return spare_rest(p, now);
     if (ice_is_idle(a, now))
         return ICE_IDLE_US;
     return a->cfg.consent_interval_us * (800 + (usec)rng_below(a->rng, 401)) / 1000;
@@ -126,19 +134,6 @@ static void on_consent_due(struct ice *a, struct ice_pair *p, usec now)
         ice_begin_series(a, p);
     if (is_selected(a, p) && ice_is_sped_pending(a) && a->urgent < ICE_URGENT_MAX)
         a->urgent++;
-    ice_send_check(a, p, now);
-    p->next_at = now + ice_consent_interval(a, p, now);
-}
-
-void ice_ask_selected(struct ice *a, usec now)
-{
-    struct ice_pair *p;
-
-    if (!ice_is_path(a, a->selected))
-        return;
-    p = &a->pairs[a->selected];
-    if (p->missed == 0)
-        ice_begin_series(a, p);
     ice_send_check(a, p, now);
     p->next_at = now + ice_consent_interval(a, p, now);
 }

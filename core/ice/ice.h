@@ -154,9 +154,6 @@ struct ice_sped {
 /* Borrowed until the next ice_set_sped(); to be called before each ice_poll_output() as needed. */
 void ice_set_sped(struct ice *a, const struct ice_sped *sped);
 
-/* What was set is new: the selected path, if there is one, is asked at once. */
-void ice_ask_selected(struct ice *a, usec now);
-
 /* What the datagram just given to ice_input() carried, if it was an authenticated check of the
  * peer's or an answer to ours; is_on: it had the acks. Points into that datagram. */
 bool ice_get_sped(const struct ice *a, struct ice_sped *sped);

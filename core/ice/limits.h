@@ -24,8 +24,8 @@
 #define ICE_RTO_MAX_US         (1600 * MILLISECOND)
 
 /* Checks to addresses that have not answered: whoever hands us candidates could point them at a
- * victim (RFC 8445 §19.5.1). The allowance refills by one every other second; resends beyond the
- * steady ones must leave a quarter of it to what comes later. */
+ * victim (RFC 8445 §19.5.1). The allowance refills by one every other second; resends must leave a
+ * quarter of it to what comes later. */
 #define ICE_UNANSWERED_MAX    400
 #define ICE_UNANSWERED_KEPT   100
 #define ICE_UNANSWERED_REFILL (2 * SECOND)
@@ -68,6 +68,7 @@
 #define ICE_IDLE_SUSPICION_US  (2 * SECOND) /* a path without traffic has time */
 #define ICE_SHUN_US            (2 * SECOND) /* a path that was left waits, doubled each time … */
 #define ICE_SHUN_DOUBLINGS_MAX 5            /* … so often */
+#define ICE_SHUN_FORGIVEN_US   MINUTE       /* selected for so long, it has a clean slate */
 
 /* Checks on the selected path that need an answer soon (nomination, SPED) go at the pace of
  * resends, so many in a row. */

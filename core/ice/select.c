@@ -38,7 +38,7 @@ static void set_selected(struct ice *a, uint8_t pair, usec now)
     a->is_on_trial = ice_is_path(a, a->selected);
     a->selected = pair;
     a->had_path = true;
-    a->active_at = now;
+    a->selected_at = a->active_at = now;
     a->data_at = INT64_MIN / 2;
     ice_end_suspicion(a);
     ice_tell(a, ICE_NEWS_SELECTED, now);
@@ -73,8 +73,10 @@ static void take(struct ice *a, uint8_t pair, usec now)
 }
 
 /* So that a path which comes and goes does not take the data with it each time. */
-static void shun(struct ice_pair *p, usec now)
+static void shun(const struct ice *a, struct ice_pair *p, usec now)
 {
+    if (now >= a->selected_at + ICE_SHUN_FORGIVEN_US)
+        p->left = 0;
     p->shunned_until = now + (ICE_SHUN_US << p->left);
     if (p->left < ICE_SHUN_DOUBLINGS_MAX)
         p->left++;
@@ -92,7 +94,7 @@ bool ice_leave_selected(struct ice *a, usec now, usec heard_since)
     silent->state = state;
     if (best == ICE_NONE)
         return false;
-    shun(silent, now);
+    shun(a, silent, now);
     take(a, best, now);
     a->is_on_trial = false; /* there is nothing to return to */
     return true;

@@ -117,6 +117,41 @@ TEST(checks_to_the_unanswering_are_bounded_and_paced)
     ice_free(p.ice);
 }
 
+/* Resends to the unanswering leave something for whom the peer names later. */
+TEST(a_late_candidate_is_asked_all_the_same)
+{
+    struct peer p;
+    struct ice_candidate late = peer_candidate("192.168.1.77:7", 1);
+    size_t asked = 0;
+    usec now = PEER_NOW, sent_at = now;
+
+    peer_init(&p, &controlling);
+    for (uint16_t i = 1; i < 4; i++) {
+        p.host.port = i;
+        ice_add_host(p.ice, now, &p.host, i);
+    }
+    peer_describe(&p, now);
+    for (uint16_t i = 1; i < ICE_CANDIDATES_MAX; i++) {
+        struct ice_candidate c = peer_candidate("203.0.113.9:9", 0);
+
+        c.addr.port = (uint16_t)(100 + i);
+        ice_add_remote(p.ice, now, &c);
+    }
+    for (; now < sent_at + 300 * MILLISECOND; now += 10 * MILLISECOND) {
+        ice_tick(p.ice, now);
+        while (ice_poll_output(p.ice, &p.out))
+            sent_at = now;
+    }
+    ice_add_remote(p.ice, now, &late);
+    for (int i = 0; i < 10; i++, now += 50 * MILLISECOND) {
+        ice_tick(p.ice, now);
+        while (ice_poll_output(p.ice, &p.out))
+            asked += p.out.to.port == 7;
+    }
+    CHECK("from every socket, after hundreds of vain tries", asked >= 4);
+    ice_free(p.ice);
+}
+
 /* Thousands of candidates, most of them such as nobody should be sent to, and a victim's address in
  * all its ports; each check carries a flight. */
 TEST(hostile_candidate_lists_are_capped)
@@ -370,6 +405,7 @@ TEST(datagrams_need_no_memory)
 
 TESTS(TEST_ROW(remote_candidates_by_address), TEST_ROW(link_local_goes_with_the_zone_of_its_socket),
       TEST_ROW(local_sockets_by_address), TEST_ROW(checks_to_the_unanswering_are_bounded_and_paced),
+      TEST_ROW(a_late_candidate_is_asked_all_the_same),
       TEST_ROW(hostile_candidate_lists_are_capped), TEST_ROW(credentials_by_length_and_alphabet),
       TEST_ROW(credentials_of_257_are_refused), TEST_ROW(answers_waiting_are_bounded),
       TEST_ROW(sources_learned_are_bounded),

@@ -161,20 +161,27 @@ static void nominate(struct peer *p, usec now, const char *from, uint32_t value,
     CHECK("a good check", is_taken);
 }
 
-/* All its checks so far are answered. */
-static void answer_all(struct peer *p, usec now)
+/* All its checks so far are answered; only those to this address. */
+static void answer_only(struct peer *p, usec now, const char *at)
 {
     uint8_t raw[200], copy[1500];
     struct stun_msg m;
+    struct addr only = peer_addr(at ? at : "0.0.0.0:0");
 
     while (ice_poll_output(p->ice, &p->out)) {
         struct bytes d = out_datagram(&p->out, 0);
         struct addr to = p->out.to;
 
         memcpy(copy, d.data, d.len);
-        if (stun_decode(&m, bytes_of(copy, d.len)) == VERDICT_TAKEN && m.class == STUN_REQUEST)
+        if (stun_decode(&m, bytes_of(copy, d.len)) == VERDICT_TAKEN && m.class == STUN_REQUEST &&
+            (!at || addr_equal(&to, &only)))
             ice_input(p->ice, now, &p->host, &to, peer_answer(p, &m.id, PEER_PWD, 0, raw));
     }
+}
+
+static void answer_all(struct peer *p, usec now)
+{
+    answer_only(p, now, NULL);
 }
 
 #define WORSE "192.168.1.2:5000"
@@ -200,6 +207,10 @@ TEST(the_controlled_side_follows_the_newest_value)
         { "the same again",
           ICE_RENOMINATION,
           { { OTHER, 1, false }, { WORSE, 2, false }, { OTHER, 1, false } },
+          WORSE },
+        { "the same for another",
+          ICE_RENOMINATION,
+          { { WORSE, 2, false }, { OTHER, 2, false } },
           WORSE },
         { "back by a newer one",
           ICE_RENOMINATION,
@@ -238,6 +249,37 @@ TEST(the_controlled_side_follows_the_newest_value)
                 CHECK(rows[i].claim, !ice_selected(p.ice, &path));
             ice_free(p.ice);
         }
+}
+
+/* We left the path the peer means; it works again, and the peer still means it. */
+TEST(a_nomination_that_is_repeated_wins_its_path_back)
+{
+    struct peer p;
+    usec now = PEER_NOW;
+
+    peer_with_two(&p, &controlled, ICE_RENOMINATION);
+    answer_all(&p, now);
+    nominate(&p, now, WORSE, 1, false);
+    answer_all(&p, now);
+    CHECK("selected", is_selected(&p, WORSE));
+    now += SECOND;
+    ice_suspect(p.ice, now);
+    answer_only(&p, now, OTHER);
+    now += 200 * MILLISECOND;
+    ice_tick(p.ice, now);
+    CHECK("left", is_selected(&p, OTHER));
+    answer_all(&p, now);
+    nominate(&p, now, WORSE, 1, false);
+    CHECK("not back at once", is_selected(&p, OTHER));
+    for (int i = 0; i < 40; i++) {
+        now += 100 * MILLISECOND;
+        ice_tick(p.ice, now);
+        answer_all(&p, now);
+    }
+    nominate(&p, now, WORSE, 1, false);
+    answer_all(&p, now);
+    CHECK("back, though the other one is better to us", is_selected(&p, WORSE));
+    ice_free(p.ice);
 }
 
 /* Loss and delay in every order: in the end both are on one path, the best one. */
@@ -288,5 +330,6 @@ TEST(after_a_role_conflict_values_go_on_rising)
 TESTS(TEST_ROW(the_controlling_side_names_its_choice_by_a_rising_value),
       TEST_ROW(repeating_a_nomination_ends), TEST_ROW(others_get_use_candidate_as_ever),
       TEST_ROW(the_controlled_side_follows_the_newest_value),
+      TEST_ROW(a_nomination_that_is_repeated_wins_its_path_back),
       TEST_ROW(both_sides_agree_whatever_is_lost),
       TEST_ROW(after_a_role_conflict_values_go_on_rising))

@@ -225,11 +225,26 @@ TEST(the_path_climbs_from_relayed_to_direct)
         }
 }
 
+/* Checks sent so far by pairs that have failed: direct or relayed ones. */
+static unsigned failed_checks(const struct wire_node *n, bool relayed)
+{
+    struct ice_pair_info info[ICE_PAIRS_MAX];
+    size_t count = ice_get_pairs(n->ice, info, COUNT(info));
+    unsigned checks = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (info[i].fate == ICE_FATE_FAILED &&
+            (info[i].local_type == ICE_RELAYED || info[i].remote_type == ICE_RELAYED) == relayed)
+            checks += info[i].checks;
+    return checks;
+}
+
 TEST(direct_is_tried_again_while_relayed)
 {
     struct wire w;
     usec start, first;
     size_t before;
+    unsigned direct, relayed;
 
     wire_relayed(&w, 1, BOTH, true);
     wire_signal(&w, 0);
@@ -237,7 +252,14 @@ TEST(direct_is_tried_again_while_relayed)
     start = w.now;
     first = ice_retry_at(w.node[0].ice);
     CHECK("in half a minute", first > start && first <= start + 31 * SECOND);
-    wire_run(&w, start + 31 * SECOND);
+    wire_run(&w, first - SECOND);
+    direct = failed_checks(&w.node[0], false);
+    relayed = failed_checks(&w.node[0], true);
+    CHECK("until then all have failed", direct == 2 * ICE_CHECK_SENDS_MAX && relayed > 0);
+    wire_run(&w, first + 5 * SECOND);
+    CHECK("direct ones are tried",
+          failed_checks(&w.node[0], false) == direct + 2 * ICE_RETRY_SENDS_MAX);
+    CHECK("relayed ones are not", failed_checks(&w.node[0], true) == relayed);
     CHECK("then in a minute", ice_retry_at(w.node[0].ice) == first + 60 * SECOND);
     wire_run(&w, start + 20 * MINUTE);
     CHECK("at last every five", ice_retry_at(w.node[0].ice) <= w.now + 5 * MINUTE);
@@ -294,7 +316,7 @@ TEST(a_base_that_goes_takes_its_own_with_it)
                                !addr_equal(&all[1].addr, &second));
     CHECK("nobody knows it", !ice_is_known_path(p.ice, &second, &p.from));
     while (next_out(&p, &m))
-        is_from_gone |= addr_equal(&p.out.from, &second);
+        is_from_gone |= p.out.from.family == ADDR_NONE || addr_equal(&p.out.from, &second);
     CHECK("nothing leaves from it", !is_from_gone);
     ice_remove_base(p.ice, PEER_NOW, &second);
     CHECK("twice is fine", p.ice->pair_count == 2);
@@ -365,12 +387,43 @@ TEST(when_the_selected_base_goes_another_path_is_selected_at_once)
     }
 }
 
+/* What is left has failed before and fails again, long before a restart may have brought more. */
+TEST(without_a_path_that_works_there_is_time_for_a_restart)
+{
+    struct wire w;
+    usec gone;
+
+    wire_init(&w, 3, &controlling, NULL);
+    wire_set_abilities(&w, BOTH);
+    w.cut_host = wire_addr("[fd00::20]:5001");
+    wire_add_host(&w, 0, "192.168.1.10:4000", 2000);
+    wire_add_host(&w, 1, "192.168.1.20:5000", 2000);
+    wire_add_host(&w, 0, "[fd00::10]:4001", 1000);
+    wire_add_host(&w, 1, "[fd00::20]:5001", 1000);
+    wire_signal(&w, 0);
+    wire_run(&w, w.now + 20 * SECOND);
+    ice_end_local(w.node[0].ice, w.now);
+    ice_end_remote(w.node[0].ice, w.now);
+    wire_remove(&w, 0, "192.168.1.10:4000");
+    gone = w.now;
+    CHECK("dark", w.node[0].dark_count == 1);
+    wire_run(&w, gone + 29 * SECOND);
+    CHECK("not given up", w.node[0].lost_count + w.node[0].failed_count == 0);
+    w.cut_host = (struct addr){ 0 };
+    ice_check_again(w.node[0].ice, w.now);
+    wire_run(&w, w.now + SECOND / 2);
+    CHECK("and found again", w.node[0].path.remote.family == ADDR_IPV6);
+    wire_deinit(&w);
+}
+
 TEST(without_any_base_it_is_lost_at_last)
 {
     struct wire w;
     usec gone;
 
     wire_two_paths(&w);
+    ice_end_local(w.node[0].ice, w.now);
+    ice_end_remote(w.node[0].ice, w.now);
     wire_remove(&w, 0, "192.168.1.10:4000");
     wire_remove(&w, 0, "[fd00::10]:4001");
     gone = w.now;
@@ -381,6 +434,32 @@ TEST(without_any_base_it_is_lost_at_last)
     wire_run(&w, gone + 60 * SECOND);
     CHECK("once", w.node[0].lost_count == 1 && w.node[0].dark_count == 1);
     wire_deinit(&w);
+}
+
+/* However the peer sees it: as itself, or behind a NAT of the relay's. */
+TEST(a_pair_from_a_relayed_base_is_relayed)
+{
+    static const char *const mapped[] = { RELAY_A, "198.51.100.99:1" };
+
+    for (size_t i = 0; i < COUNT(mapped); i++) {
+        struct peer p;
+        struct addr relayed = peer_addr(RELAY_A);
+        struct ice_pair_info info[4];
+        struct stun_msg m;
+        uint8_t raw[200];
+
+        peer_init_asked(&p);
+        CHECK("direct", peer_next_check(&p, &m));
+        ice_add_relayed(p.ice, PEER_NOW, &relayed, &p.host, 1);
+        CHECK("from the relay", peer_next_check(&p, &m));
+        p.host = peer_addr(mapped[i]); /* what the answer says */
+        ice_input(p.ice, PEER_NOW, &relayed, &p.from, peer_answer(&p, &m.id, PEER_PWD, 0, raw));
+        CHECK("works",
+              ice_get_pairs(p.ice, info, COUNT(info)) == 2 && info[1].fate == ICE_FATE_SELECTED);
+        CHECK("as relayed", info[1].local_type == ICE_RELAYED);
+        CHECK("so direct is tried again", ice_retry_at(p.ice) == PEER_NOW + 30 * SECOND);
+        ice_free(p.ice);
+    }
 }
 
 TEST(every_pair_tells_its_fate)
@@ -416,4 +495,6 @@ TESTS(TEST_ROW(a_relayed_candidate_is_told), TEST_ROW(relayed_addresses_by_addre
       TEST_ROW(direct_is_tried_again_while_relayed), TEST_ROW(check_again_brings_the_retry_forward),
       TEST_ROW(a_base_that_goes_takes_its_own_with_it), TEST_ROW(bases_may_come_and_go_forever),
       TEST_ROW(when_the_selected_base_goes_another_path_is_selected_at_once),
-      TEST_ROW(without_any_base_it_is_lost_at_last), TEST_ROW(every_pair_tells_its_fate))
+      TEST_ROW(without_a_path_that_works_there_is_time_for_a_restart),
+      TEST_ROW(without_any_base_it_is_lost_at_last),
+      TEST_ROW(a_pair_from_a_relayed_base_is_relayed), TEST_ROW(every_pair_tells_its_fate))

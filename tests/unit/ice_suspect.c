@@ -1,4 +1,6 @@
 /* A path that turns black is noticed and left, whoever notices. Round trip 40 ms unless said. */
+#include <stdio.h>
+
 #include "core/ice/agent.h"
 #include "tests/check.h"
 #include "tests/support/ice_peer.h"
@@ -128,9 +130,30 @@ TEST(a_path_that_comes_and_goes_is_shunned_longer_each_time)
         w.cut_host = i % 4 == 0 ? wire_addr("192.168.1.20:5000") : (struct addr){ 0 };
         wire_run(&w, w.now + SECOND);
     }
-    moves = w.node[0].selected_count;
-    CHECK("fewer moves than darknesses", moves >= 2 && moves <= 10);
+    moves = w.node[0].selected_count; /* back after 2, 4, 8, 16, 32 s or so */
+    CHECK("fewer moves than darknesses", moves >= 4 && moves <= 10);
     CHECK("and none of them lost", w.node[0].lost_count + w.node[1].lost_count == 0);
+    wire_deinit(&w);
+}
+
+/* After a minute of good service the first wait is the shortest again. */
+TEST(what_has_served_long_is_forgiven)
+{
+    struct wire w;
+
+    wire_two_paths(&w, 2, BOTH);
+    for (int i = 0; i < 8; i++) {
+        usec back;
+
+        w.cut_host = wire_addr("192.168.1.20:5000");
+        wire_run(&w, w.now + SECOND);
+        CHECK("left", both_on(&w, ADDR_IPV6));
+        w.cut_host = (struct addr){ 0 };
+        back = w.now;
+        wire_run(&w, back + 6 * SECOND);
+        CHECK("back", both_on(&w, ADDR_IPV4));
+        wire_run(&w, back + 90 * SECOND);
+    }
     wire_deinit(&w);
 }
 
@@ -171,6 +194,33 @@ TEST(darkness_costs_few_datagrams)
     before = w.node[0].sent;
     wire_run(&w, w.now + 29 * SECOND);
     CHECK("about two a second on two paths", w.node[0].sent - before <= 29 * 3 + 30);
+    wire_deinit(&w);
+}
+
+/* Each side has four hosts: sixteen paths work, of which the best seven are asked. */
+TEST(a_suspicion_asks_few_paths)
+{
+    struct wire w;
+    size_t before;
+
+    wire_init(&w, 10, &controlling, NULL);
+    wire_set_abilities(&w, BOTH);
+    for (int h = 0; h < 4; h++)
+        for (int i = 0; i < 2; i++) {
+            char text[40];
+
+            snprintf(text, sizeof text, "10.0.%d.%d:5000", h, i + 1);
+            wire_add_host(&w, i, text, (uint16_t)(1000 * (h + 1)));
+        }
+    wire_signal(&w, 0);
+    CHECK("connects", wire_connect(&w, w.now + SECOND));
+    wire_run(&w, w.now + SECOND);
+    w.is_cut = true;
+    before = w.node[0].sent;
+    ice_suspect(w.node[0].ice, w.now);
+    wire_run(&w, w.now + 10 * MILLISECOND);
+    CHECK("six others at most",
+          w.node[0].sent - before >= 2 && w.node[0].sent - before <= 1 + ICE_SUSPECTS_MAX);
     wire_deinit(&w);
 }
 
@@ -362,15 +412,40 @@ TEST(check_again_is_bounded)
     ice_free(p.ice);
 }
 
+/* The peer has answered, so no allowance limits the checks to another of our sockets. */
+TEST(check_again_keeps_a_pace)
+{
+    struct peer p;
+    usec now = PEER_NOW;
+    size_t sent = 0;
+    struct stun_msg m;
+    uint8_t raw[200];
+    struct addr second = peer_addr("10.0.0.1:4000");
+
+    peer_init_asked(&p);
+    CHECK("asked", peer_next_check(&p, &m));
+    ice_input(p.ice, now, &p.host, &p.from, peer_answer(&p, &m.id, PEER_PWD, 0, raw));
+    ice_add_host(p.ice, now, &second, 1);
+    for (int i = 0; i < 6000; i++, now += 10 * MILLISECOND) { /* a minute */
+        ice_check_again(p.ice, now);
+        while (ice_poll_output(p.ice, &p.out))
+            sent += addr_equal(&p.out.from, &second);
+    }
+    CHECK("eight in two seconds", sent >= 100 && sent <= 260);
+    ice_free(p.ice);
+}
+
 TESTS(TEST_ROW(a_black_path_is_left_within_half_a_second),
       TEST_ROW(a_path_black_in_one_direction_is_left),
       TEST_ROW(a_path_without_owner_is_noticed_within_two_seconds),
       TEST_ROW(a_path_that_answers_again_is_taken_again_but_not_at_once),
       TEST_ROW(a_path_that_comes_and_goes_is_shunned_longer_each_time),
-      TEST_ROW(nobody_answers_is_told_once), TEST_ROW(darkness_costs_few_datagrams),
+      TEST_ROW(what_has_served_long_is_forgiven), TEST_ROW(nobody_answers_is_told_once),
+      TEST_ROW(darkness_costs_few_datagrams), TEST_ROW(a_suspicion_asks_few_paths),
       TEST_ROW(loss_alone_makes_nobody_leave), TEST_ROW(a_late_answer_is_no_reason_to_leave),
       TEST_ROW(a_new_path_that_carries_no_data_is_given_up),
       TEST_ROW(a_nat_that_is_rebooted_is_survived),
       TEST_ROW(calls_before_there_is_a_path_are_harmless),
       TEST_ROW(check_again_tries_what_had_failed),
-      TEST_ROW(check_again_hurries_what_is_still_tried), TEST_ROW(check_again_is_bounded))
+      TEST_ROW(check_again_hurries_what_is_still_tried), TEST_ROW(check_again_is_bounded),
+      TEST_ROW(check_again_keeps_a_pace))
