@@ -1,4 +1,5 @@
 """A laboratory and the programs in it, for the scripts beside this file."""
+import functools
 import json
 import os
 import select
@@ -20,10 +21,18 @@ def skip(reason):
     sys.exit(SKIP)
 
 
+@functools.cache
+def promptly():
+    """What to put before a command so that it need not wait for what else the machine does."""
+    prefix = ["chrt", "--rr", "1"]
+    done = subprocess.run([*prefix, "true"], stderr=subprocess.DEVNULL)
+    return prefix if done.returncode == 0 else []
+
+
 class Program:
-    """A process in a host of the laboratory, led by lines. It ends with this script, and goes
-    before what else the machine does: times are to be those of the network. (The kernel ends it
-    with the thread that made it: start what is to stay in the first.)"""
+    """A process in a host of the laboratory, led by lines. It goes before what else the machine
+    does: times are to be those of the network. It ends with this script, or rather with the thread
+    that made it: what is to stay is started in the first."""
 
     def __init__(self, name, namespace, command, **popen):
         self.name = name
@@ -31,7 +40,7 @@ class Program:
         self.log = popen.pop("log", None)
         self.ends_with_input = popen.pop("ends_with_input", False)
         self.process = subprocess.Popen(
-            ["nice", "-n", "-10", *inside, "setpriv", "--pdeathsig", "KILL", *command],
+            [*promptly(), *inside, "setpriv", "--pdeathsig", "KILL", *command],
             stdin=popen.pop("stdin", subprocess.PIPE),
             stdout=popen.pop("stdout", subprocess.PIPE), stderr=self.log, **popen)
         self.buffer = b""

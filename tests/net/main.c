@@ -29,7 +29,7 @@ static void on_signal(int number)
  * when it is told to. Where it is refused, they are less good. */
 static void become_prompt(void)
 {
-    struct sched_param param = { .sched_priority = 1 };
+    struct sched_param param = { .sched_priority = 2 };
 
     (void)sched_setscheduler(0, SCHED_FIFO, &param);
 }
