@@ -195,6 +195,16 @@ static long count_sessions(void)
     return sessions;
 }
 
+/* On the loop's thread. */
+static void look_at_legs(void *ctx)
+{
+    bool *have = ctx;
+
+    pthread_mutex_lock(&lib.lock);
+    *have = lib.links && lib.links->ways.lan && lib.links->ways.is_broker_begun;
+    pthread_mutex_unlock(&lib.lock);
+}
+
 /* Both legs of the newest connect have begun. */
 static bool have_both_begun(void)
 {
@@ -202,9 +212,7 @@ static bool have_both_begun(void)
     bool have = false;
 
     while (!have && io_now() < until) {
-        pthread_mutex_lock(&lib.lock);
-        have = lib.links && lib.links->ways.lan && lib.links->ways.is_broker_begun;
-        pthread_mutex_unlock(&lib.lock);
+        io_loop_run(lib.loop, look_at_legs, &have);
         (void)sched_yield();
     }
     return have;
