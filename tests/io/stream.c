@@ -394,7 +394,9 @@ static void fill_up(enum kind kind, const char *name)
     io_loop_run(c.loop, open_stream, &c);
     CHECK("connects", GATE_WAIT(&c.gate, c.connected));
     io_loop_run(c.loop, send_pieces, &sending);
+    gate_lock(&c.gate);
     CHECK("full", c.refused > 0 && !c.can_send && c.drained == 0);
+    gate_unlock(&c.gate);
     CHECK("not before its time", c.sent > STREAM_QUEUE_MAX - sending.len);
     gate_lock(&s.gate);
     s.may_read = true;

@@ -251,7 +251,7 @@ static bool is_restarting(int handle)
     return r.info.is_restarting;
 }
 
-/* A description as the app might send it, with this ufrag; its fingerprint is the app's or is not. */
+/* A description as the app might send it, with this ufrag; its fingerprint is the app's, or not. */
 static struct look forge_restart(struct identity *by, int app, const char *ufrag, bool is_true)
 {
     struct restart_look r = { .handle = app };
