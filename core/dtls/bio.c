@@ -34,8 +34,10 @@ static void note_nonce(struct dtls_bio *io, struct bytes dgram)
         rd_skip(&r, 6); /* sequence number */
         fragment = rd_sub(&r, rd_u16(&r));
         nonce = rd_u64(&fragment);
-        if (epoch && fragment.ok)
-            io->sealed_nonce = nonce;
+        if (!epoch || !fragment.ok)
+            continue;
+        io->has_sealed = true;
+        io->sealed_nonce = nonce;
     }
 }
 

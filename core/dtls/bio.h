@@ -32,7 +32,8 @@ struct dtls_bio {
     uint64_t flight;       /* number of the one in `out`, or of the last that was */
     bool is_writing;       /* that flight may still grow */
     uint64_t timed;        /* how often the timer went from stopped to running */
-    uint64_t sealed_nonce; /* explicit nonce of the last record written in epoch 1 */
+    bool has_sealed;       /* a record was written in epoch 1 … */
+    uint64_t sealed_nonce; /* … with this explicit nonce, the last one */
 
     /* What was written since dtls_bio_offer(), each datagram behind its length in two bytes: after
      * the handshake's last step, the last flight. */

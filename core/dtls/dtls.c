@@ -17,13 +17,22 @@
  * A peer needs one per sending of its last flight. */
 #define SEALED_EARLY_MAX 16
 
-#define EVENTS_MAX 2 /* up, and one of the two ends */
+#define EVENTS_MAX 3 /* keys, up, and one of the two ends */
 
-enum dtls_state { DTLS_IDLE, DTLS_HANDSHAKE, DTLS_UP, DTLS_CLOSED, DTLS_FAILED, DTLS_STATES };
+enum dtls_state {
+    DTLS_IDLE,
+    DTLS_HANDSHAKE,
+    DTLS_EARLY, /* client: we have finished, the server has not */
+    DTLS_UP,
+    DTLS_CLOSED,
+    DTLS_FAILED,
+    DTLS_STATES
+};
 
 struct dtls {
     enum dtls_state state;
     enum dtls_role role;
+    bool may_be_early;
     struct dtls_handshake handshake;
     struct dtls_record record;
     struct dtls_queue held;
@@ -37,7 +46,8 @@ struct dtls {
 /* Row: from; bits: to. */
 static const uint8_t may_become[DTLS_STATES] = {
     [DTLS_IDLE] = 1 << DTLS_HANDSHAKE,
-    [DTLS_HANDSHAKE] = 1 << DTLS_UP | 1 << DTLS_FAILED,
+    [DTLS_HANDSHAKE] = 1 << DTLS_EARLY | 1 << DTLS_UP | 1 << DTLS_FAILED,
+    [DTLS_EARLY] = 1 << DTLS_UP | 1 << DTLS_CLOSED | 1 << DTLS_FAILED,
     [DTLS_UP] = 1 << DTLS_CLOSED | 1 << DTLS_FAILED,
 };
 
@@ -67,6 +77,7 @@ int dtls_new(struct dtls **out, const struct dtls_config *cfg, const struct rng 
     (void)rng; /* OpenSSL draws from its own generator; a record layer for DTLS 1.3 needs ours */
     if (d) {
         d->role = cfg->role;
+        d->may_be_early = cfg->false_start && cfg->role == DTLS_CLIENT;
         dtls_queue_init(&d->held, HELD_MAX);
         err = dtls_handshake_init(&d->handshake, cfg);
     }
@@ -99,16 +110,12 @@ static void send_close_notify(struct dtls *d)
     ERR_clear_error();
 }
 
-/* RFC 6347 §4.2.4: whose flight was the last says it again when it is asked; who has sent data has
- * it. A client's last step wrote nothing. */
+/* RFC 6347 §4.2.4: whose flight was the last says it again when it is asked, for as long as it lives:
+ * data is no proof that the peer has it (RFC 7918). A client's last step wrote nothing. */
 static void answer_again(struct dtls *d)
 {
-    struct dtls_bio *io = &d->handshake.io;
-
-    if (d->record.has_data)
-        io->step_len = 0;
-    if (d->record.has_asked && io->out.count == 0)
-        dtls_bio_repeat(io);
+    if (d->record.has_asked && d->handshake.io.out.count == 0)
+        dtls_bio_repeat(&d->handshake.io);
 }
 
 /* Opens records of an association that is up, and sees whether the peer ended it with them. */
@@ -127,7 +134,6 @@ static enum verdict open_records(struct dtls *d, const struct dtls_scan *scan)
     return verdict;
 }
 
-/* The keys are all that the record layer needs: OpenSSL's 60 KiB go. */
 static bool take_keys(struct dtls *d)
 {
     struct dtls_keys keys;
@@ -137,20 +143,37 @@ static bool take_keys(struct dtls *d)
         err = dtls_record_init(&d->record, &keys, d->handshake.io.sealed_nonce);
     OPENSSL_cleanse(&keys, sizeof keys);
     ERR_clear_error();
-    dtls_handshake_end(&d->handshake);
+    if (err)
+        fail(d, DTLS_REASON_PROTOCOL);
+    else
+        add_event(d, DTLS_EVENT_KEYS, DTLS_REASON_NONE);
     return err == ERR_OK;
+}
+
+/* The keys are all that the record layer needs: OpenSSL's 60 KiB go. */
+static void on_done(struct dtls *d)
+{
+    if (d->state == DTLS_HANDSHAKE && !take_keys(d))
+        return;
+    dtls_handshake_end(&d->handshake);
+    enter(d, DTLS_UP);
+    add_event(d, DTLS_EVENT_UP, DTLS_REASON_NONE);
 }
 
 static void on_step(struct dtls *d, enum dtls_step step)
 {
-    if (step == DTLS_STEP_FAILED) {
+    if (step == DTLS_STEP_FAILED)
         fail(d, d->handshake.reason);
-    } else if (step == DTLS_STEP_DONE && take_keys(d)) {
-        enter(d, DTLS_UP);
-        add_event(d, DTLS_EVENT_UP, DTLS_REASON_NONE);
-    } else if (step == DTLS_STEP_DONE) {
-        fail(d, DTLS_REASON_PROTOCOL);
-    }
+    else if (step == DTLS_STEP_DONE)
+        on_done(d);
+    else if (d->state == DTLS_HANDSHAKE && d->may_be_early && d->handshake.io.has_sealed &&
+             take_keys(d))
+        enter(d, DTLS_EARLY);
+}
+
+static bool is_shaking_hands(const struct dtls *d)
+{
+    return d->state == DTLS_HANDSHAKE || d->state == DTLS_EARLY;
 }
 
 static enum verdict hold(struct dtls *d, struct bytes dgram)
@@ -185,7 +208,7 @@ static enum verdict take(struct dtls *d, usec now, struct bytes dgram)
         return VERDICT_LIMIT;
     if (!dtls_scan(dgram, &scan))
         return VERDICT_MALFORMED;
-    if (d->state == DTLS_HANDSHAKE)
+    if (is_shaking_hands(d))
         return on_flight(d, now, &scan);
     if (d->state == DTLS_UP)
         return open_records(d, &scan);
@@ -206,8 +229,8 @@ static void replay_held(struct dtls *d, usec now)
     struct dtls_scan scan;
 
     for (size_t left = d->held.count; left > 0; left--) {
-        if (d->state == DTLS_HANDSHAKE && dtls_queue_get(&d->held, &dgram) &&
-            dtls_scan(dgram, &scan) && scan.first_type != DTLS_CONTENT_DATA)
+        if (is_shaking_hands(d) && dtls_queue_get(&d->held, &dgram) && dtls_scan(dgram, &scan) &&
+            scan.first_type != DTLS_CONTENT_DATA)
             (void)on_flight(d, now, &scan);
         dtls_queue_remove(&d->held);
     }
@@ -234,7 +257,7 @@ uint64_t dtls_flight(const struct dtls *d)
 
 void dtls_tick(struct dtls *d, usec now)
 {
-    if (d->state == DTLS_HANDSHAKE)
+    if (is_shaking_hands(d))
         on_step(d, dtls_handshake_tick(&d->handshake, now));
 }
 
@@ -244,7 +267,7 @@ bool dtls_poll_output(struct dtls *d, struct out *out)
     size_t count_before = out->count;
     struct bytes dgram;
 
-    if (d->is_close_due && d->state == DTLS_UP) {
+    if (d->is_close_due && dtls_can_seal(d)) {
         send_close_notify(d);
         enter(d, DTLS_CLOSED);
     }
@@ -261,14 +284,15 @@ bool dtls_poll_event(struct dtls *d, struct dtls_event *ev)
     if (d->event_count == 0)
         return false;
     *ev = d->events[0];
-    d->events[0] = d->events[1];
     d->event_count--;
+    for (size_t i = 0; i < d->event_count; i++)
+        d->events[i] = d->events[i + 1];
     return true;
 }
 
 usec dtls_next_timeout(const struct dtls *d)
 {
-    return d->state == DTLS_HANDSHAKE ? d->handshake.resend_at : USEC_NEVER;
+    return is_shaking_hands(d) ? d->handshake.resend_at : USEC_NEVER;
 }
 
 bool dtls_poll_data(struct dtls *d, struct bytes *packet)
@@ -288,12 +312,17 @@ bool dtls_poll_data(struct dtls *d, struct bytes *packet)
 
 int dtls_seal(struct dtls *d, struct out *run)
 {
-    return d->state == DTLS_UP ? dtls_record_seal(&d->record, run) : ERR_WRONG_STATE;
+    return dtls_can_seal(d) ? dtls_record_seal(&d->record, run) : ERR_WRONG_STATE;
 }
 
 void dtls_close(struct dtls *d)
 {
-    d->is_close_due = d->state == DTLS_UP;
+    d->is_close_due = dtls_can_seal(d);
+}
+
+bool dtls_can_seal(const struct dtls *d)
+{
+    return d->state == DTLS_EARLY || d->state == DTLS_UP;
 }
 
 bool dtls_is_up(const struct dtls *d)

@@ -38,6 +38,11 @@ struct dtls_config {
     size_t mtu;         /* of a UDP payload; handshake flights are cut to it. 0: 1200 */
     usec rtt_us;        /* what ICE measured; 0 if unknown */
     size_t retries_max; /* flights resent before FAILED; 0: 12 */
+
+    /* A client may seal data behind its own Finished, a round trip before the server's (RFC 7918,
+     * whose conditions context.c keeps: ECDHE, AEAD, the certificate checked). Only towards a peer
+     * that keeps such data until it has the keys, and whose replay window is ours: a hawser. */
+    bool false_start;
 };
 
 enum dtls_reason {
@@ -49,7 +54,12 @@ enum dtls_reason {
     DTLS_REASON_CLOSE        /* the peer sent close_notify */
 };
 
-enum dtls_event_type { DTLS_EVENT_UP, DTLS_EVENT_CLOSED, DTLS_EVENT_FAILED };
+enum dtls_event_type {
+    DTLS_EVENT_KEYS, /* data can be sealed; with false_start before UP, else together with it */
+    DTLS_EVENT_UP,   /* the peer's Finished was right: what it sealed can be opened */
+    DTLS_EVENT_CLOSED,
+    DTLS_EVENT_FAILED
+};
 
 struct dtls_event {
     enum dtls_event_type type;
@@ -97,6 +107,7 @@ int dtls_seal(struct dtls *d, struct out *run);
 void dtls_close(struct dtls *d);
 
 bool dtls_is_up(const struct dtls *d);
+bool dtls_can_seal(const struct dtls *d);
 const struct verdicts *dtls_verdicts(const struct dtls *d);
 
 #endif

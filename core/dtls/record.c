@@ -197,7 +197,6 @@ static void take_text(struct dtls_record *r, const struct header *h, size_t len)
     } else if (h->type == DTLS_CONTENT_HANDSHAKE) {
         r->has_asked = true;
     } else if (h->type == DTLS_CONTENT_DATA && len > 0) {
-        r->has_data = true;
         wr_u16(&w, (uint16_t)len);
         r->packet_len += LENGTH_BYTES + len;
     }

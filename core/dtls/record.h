@@ -10,8 +10,9 @@
 #include "core/dtls/window.h"
 
 /* Our first sequence number. OpenSSL's, in the epoch we share, stay below: they begin at 0 with its
- * Finished, and a handshake repeats that 12 times at most. */
-#define DTLS_RECORD_FIRST 0x10000
+ * Finished, and a handshake repeats that 12 times at most. Well within a window, for a Finished may
+ * be repeated behind our first data (RFC 7918). */
+#define DTLS_RECORD_FIRST 256
 
 /* What the headers of a datagram's records say, before anything is opened. */
 struct dtls_scan {
@@ -31,7 +32,6 @@ enum dtls_record_state { DTLS_RECORD_OPEN, DTLS_RECORD_CLOSED, DTLS_RECORD_ALERT
 struct dtls_record {
     enum dtls_record_state state;
     bool is_gcm;
-    bool has_data;           /* the peer has sent data, so it has our Finished */
     bool has_asked;          /* a sealed record of the handshake came: its last flight again */
     EVP_CIPHER_CTX *tx, *rx; /* with their keys */
     uint8_t tx_iv[DTLS_NONCE_BYTES], rx_iv[DTLS_NONCE_BYTES];

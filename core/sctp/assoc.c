@@ -226,6 +226,18 @@ void sctp_path_changed(struct sctp *s, usec now, usec rtt_us, size_t packet_byte
     loss_change_path(s, now, hold_us, old_is_dead);
 }
 
+void sctp_set_rtt(struct sctp *s, usec rtt_us)
+{
+    if (s->rto.srtt_us || rtt_us <= 0)
+        return;
+    rto_add_sample(&s->rto, rtt_us);
+    s->cc.rtt_us = rtt_us;
+    if (s->t3_at == USEC_NEVER)
+        return;
+    loss_arm_t3(s, s->tx.last_sent_at); /* as if it had been known then */
+    loss_arm_probe(s, s->tx.last_sent_at);
+}
+
 void sctp_get_info(const struct sctp *s, struct sctp_info *info)
 {
     *info = s->info;

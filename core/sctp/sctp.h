@@ -159,6 +159,9 @@ void sctp_abort(struct sctp *s, usec now, const char *reason);
 void sctp_path_changed(struct sctp *s, usec now, usec rtt_us, size_t packet_bytes_max,
                        bool old_is_dead);
 
+/* The path's round trip has become known by other means than data; ignored once data has told. */
+void sctp_set_rtt(struct sctp *s, usec rtt_us);
+
 bool sctp_is_up(const struct sctp *s);
 size_t sctp_unacked_bytes(const struct sctp *s); /* queued or in flight, all streams */
 void sctp_get_info(const struct sctp *s, struct sctp_info *info);

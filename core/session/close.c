@@ -12,7 +12,7 @@ void session_finish(struct session *s, enum session_end end, usec now)
         s->end = end;
     if (!s->has_path) /* the last word may be known before the path is told */
         s->has_path = ice_selected(s->agent.ice, &s->path);
-    if (s->has_path && s->dtls && dtls_is_up(s->dtls)) {
+    if (s->has_path && s->dtls && dtls_can_seal(s->dtls)) {
         sctp_abort(s->sctp, now, "closed"); /* harmless where it has ended */
         dtls_close(s->dtls);
     }

@@ -19,8 +19,6 @@ static void on_keys(struct session *s, usec now)
     if (s->state != SESSION_SECURING)
         return;
     session_enter(s, SESSION_ASSOCIATING, now);
-    if (s->has_sped)
-        sped_finish(&s->sped, s->is_client);
     if (s->has_path)
         sctp_path_changed(s->sctp, now, s->path.rtt_us, SESSION_PACKET_MAX, false);
     (void)sctp_connect(s->sctp, now); /* refused only if the peer's INIT was quicker */
@@ -28,8 +26,10 @@ static void on_keys(struct session *s, usec now)
 
 static void on_dtls_event(struct session *s, usec now, const struct dtls_event *ev)
 {
-    if (ev->type == DTLS_EVENT_UP)
+    if (ev->type == DTLS_EVENT_KEYS)
         on_keys(s, now);
+    else if (ev->type == DTLS_EVENT_UP && s->has_sped)
+        sped_finish(&s->sped, s->is_client);
     else if (ev->type == DTLS_EVENT_CLOSED)
         session_finish(s, s->peer_closed ? SESSION_END_PEER_REASON : SESSION_END_PEER_ABORT, now);
     else if (ev->type == DTLS_EVENT_FAILED)

@@ -15,7 +15,7 @@ static bool poll_sealed(struct session *s, usec now, struct out *out)
     size_t cap = out->cap;
     bool some;
 
-    if (!dtls_is_up(s->dtls))
+    if (!dtls_can_seal(s->dtls))
         return false;
     if (session_is_relayed(s, &out->from))
         leave_room(out);

@@ -34,7 +34,7 @@ static void on_first_rtt(struct session *s, usec rtt_us)
     if (s->dtls)
         dtls_set_rtt(s->dtls, rtt_us);
     if (s->state >= SESSION_ASSOCIATING && s->state <= SESSION_CLOSING)
-        sctp_path_changed(s->sctp, s->clock, rtt_us, SESSION_PACKET_MAX, false);
+        sctp_set_rtt(s->sctp, rtt_us);
 }
 
 void session_refresh_path(struct session *s, const struct agent *a)

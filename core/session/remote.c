@@ -38,6 +38,7 @@ static int make_dtls(struct session *s, const struct session_description *d, boo
         .identity = s->cfg.identity,
         .role = s->is_client ? DTLS_CLIENT : DTLS_SERVER,
         .mtu = has_sped ? SPED_MTU : SESSION_DATAGRAM_MAX,
+        .false_start = d->is_hawser,
     };
 
     memcpy(cfg.remote_fingerprint, d->fingerprint, DTLS_FINGERPRINT_BYTES);

@@ -35,6 +35,11 @@ void dtls_pair_forget_identities(void)
 
 void dtls_pair_init(struct dtls_pair *p, size_t mtu)
 {
+    dtls_pair_init_as(p, mtu, false);
+}
+
+void dtls_pair_init_as(struct dtls_pair *p, size_t mtu, bool false_start)
+{
     memset(p, 0, sizeof *p);
     p->now = SECOND;
     for (int end = CLIENT; end <= SERVER; end++)
@@ -43,6 +48,7 @@ void dtls_pair_init(struct dtls_pair *p, size_t mtu)
         struct dtls_config cfg = { .identity = p->identity[end],
                                    .role = end == CLIENT ? DTLS_CLIENT : DTLS_SERVER,
                                    .mtu = mtu,
+                                   .false_start = false_start,
                                    .rtt_us = 2 * DTLS_PAIR_DELAY_US };
 
         memcpy(cfg.remote_fingerprint, dtls_identity_fingerprint(p->identity[!end]),
@@ -102,10 +108,10 @@ void dtls_pair_drain(struct dtls_pair *p, int end)
         seen->last = bytes_of(seen->packet_data, packet.len);
     }
     while (dtls_poll_event(p->end[end], &ev)) {
-        if (ev.type == DTLS_EVENT_UP) {
-            seen->is_up = true;
+        seen->has_keys |= ev.type == DTLS_EVENT_KEYS;
+        seen->is_up |= ev.type == DTLS_EVENT_UP;
+        if (ev.type == DTLS_EVENT_KEYS || ev.type == DTLS_EVENT_UP)
             continue;
-        }
         seen->has_ended = true;
         seen->end = ev.type;
         seen->reason = ev.reason;

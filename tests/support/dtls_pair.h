@@ -23,7 +23,7 @@ struct dtls_letter {
 
 /* What one end has seen. */
 struct dtls_seen {
-    bool is_up, has_ended;
+    bool has_keys, is_up, has_ended;
     enum dtls_event_type end;
     enum dtls_reason reason;
     size_t packets, bytes;
@@ -51,6 +51,7 @@ void dtls_pair_forget_identities(void);
 
 /* Both ends made for each other, idle. mtu 0: the default. */
 void dtls_pair_init(struct dtls_pair *p, size_t mtu);
+void dtls_pair_init_as(struct dtls_pair *p, size_t mtu, bool false_start);
 void dtls_pair_deinit(struct dtls_pair *p);
 void dtls_pair_start(struct dtls_pair *p);
 

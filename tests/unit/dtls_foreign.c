@@ -128,7 +128,7 @@ static void to_ours(const uint8_t *data, size_t len)
     }
     while (dtls_poll_event(ours, &ev)) {
         seen.is_up = seen.is_up || ev.type == DTLS_EVENT_UP;
-        if (ev.type == DTLS_EVENT_UP)
+        if (ev.type == DTLS_EVENT_UP || ev.type == DTLS_EVENT_KEYS)
             continue;
         seen.has_ended = true;
         seen.end = ev.type;

@@ -110,6 +110,69 @@ TEST(every_datagram_late)
             nth++;
 }
 
+/* The client says something the moment it can; true while the trouble met a letter. */
+static bool says_early(struct trouble t, size_t mtu, const char *claim)
+{
+    struct bytes word = bytes_of_string("early");
+    usec said_at = USEC_NEVER;
+
+    dtls_pair_init_as(&pair, mtu, true);
+    pair.meddle = make_trouble;
+    pair.ctx = &t;
+    dtls_pair_start(&pair);
+    for (usec until = SECOND; until < 10 * SECOND && said_at == USEC_NEVER; until += MILLISECOND) {
+        dtls_pair_run(&pair, until);
+        if (!pair.seen[CLIENT].has_keys)
+            continue;
+        said_at = pair.now;
+        CHECK("it can be sealed", dtls_pair_send(&pair, CLIENT, word) == ERR_OK);
+    }
+    dtls_pair_run(&pair, 10 * SECOND);
+    CHECK(claim, both_up());
+    if (t.nth == SIZE_MAX)
+        CHECK("it was said after one round trip, and heard",
+              said_at <= SECOND + 2 * DTLS_PAIR_DELAY_US + MILLISECOND &&
+                  bytes_equal(pair.seen[SERVER].last, word));
+    pair.meddle = NULL;
+    CHECK("then data passes both ways", both_hear("after trouble"));
+    dtls_pair_deinit(&pair);
+    return t.hit;
+}
+
+/* RFC 7918: whatever happens to a datagram, early data included, both come up. */
+TEST(a_client_may_speak_before_the_server_has_finished)
+{
+    static const usec delays[] = { 1 * MILLISECOND, 35 * MILLISECOND, 300 * MILLISECOND };
+
+    (void)says_early((struct trouble){ .nth = SIZE_MAX, .flip_at = SIZE_MAX }, 0, "a good wire");
+    for (size_t nth = 0;
+         says_early((struct trouble){ .nth = nth, .flip_at = SIZE_MAX }, 256, "lost");)
+        nth++;
+    for (size_t i = 0; i < COUNT(delays); i++)
+        for (size_t nth = 0; says_early(
+                 (struct trouble){
+                     .nth = nth, .copies = 1, .delay_us = delays[i], .flip_at = SIZE_MAX },
+                 400, "late");)
+            nth++;
+}
+
+/* What it says goes to whoever holds the key of the certificate that was promised, or nowhere. */
+TEST(nobody_speaks_early_to_a_stranger)
+{
+    struct dtls_config cfg = { .identity = dtls_pair_identity(CLIENT), .false_start = true };
+    uint64_t seed = 3;
+    struct rng rng = test_rng(&seed);
+
+    dtls_pair_init_as(&pair, 0, true);
+    dtls_free(pair.end[CLIENT]); /* the new one was promised another certificate */
+    CHECK("made", dtls_new(&pair.end[CLIENT], &cfg, &rng) == ERR_OK);
+    dtls_pair_start(&pair);
+    dtls_pair_run(&pair, 60 * SECOND);
+    CHECK("it never could", !pair.seen[CLIENT].has_keys && pair.seen[CLIENT].has_ended &&
+                                pair.seen[CLIENT].reason == DTLS_REASON_FINGERPRINT);
+    dtls_pair_deinit(&pair);
+}
+
 /* A handshake's first flights are in the clear: an altered one is told from an attack by nobody, so
  * it may end the handshake, but on both sides, in time, and with nothing worse. */
 TEST(any_altered_byte)
@@ -180,4 +243,6 @@ TEST(wrong_fingerprint_fails_both_sides)
 
 TESTS(TEST_ROW(handshake_over_a_good_wire), TEST_ROW(every_datagram_lost),
       TEST_ROW(every_datagram_doubled), TEST_ROW(every_datagram_late), TEST_ROW(any_altered_byte),
-      TEST_ROW(altered_finished_is_a_lost_one), TEST_ROW(wrong_fingerprint_fails_both_sides))
+      TEST_ROW(altered_finished_is_a_lost_one), TEST_ROW(wrong_fingerprint_fails_both_sides),
+      TEST_ROW(a_client_may_speak_before_the_server_has_finished),
+      TEST_ROW(nobody_speaks_early_to_a_stranger))
