@@ -5,6 +5,7 @@
  * Between hawsers nothing but checks is believed then. They are authentic by ICE's password, where
  * a plain flight, bent or forged by whoever carries it, would end the handshake. Without SPED DTLS
  * keeps its flights until there is a path. */
+#include "core/ice/hurry.h"
 #include "core/session/internal.h"
 
 bool session_is_carrying(const struct session *s)

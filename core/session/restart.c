@@ -132,8 +132,8 @@ void session_restart_failed(struct session *s, usec now)
 {
     remember_ufrag(s, &s->next);
     session_agent_deinit(&s->next);
-    if (s->is_dark)
-        session_schedule_restart(s, now);
+    if (s->is_dark) /* the long wait was for that agent */
+        s->restarts.at = usec_min(s->restarts.at, now + GAP_MIN_US);
 }
 
 void session_take_over(struct session *s, usec now)
