@@ -261,6 +261,22 @@ static void tell_application(struct link *l, int code)
     pthread_mutex_unlock(&lib.lock);
 }
 
+#define LAST_RUNS_MAX 16
+
+/* A session that never opened has nothing to say to its peer, but relays to give back. One that was
+ * open has done so by itself. */
+static void give_back(struct link *l)
+{
+    struct out out;
+
+    if (!l->outside || !l->session || l->phase >= LINK_OPEN)
+        return;
+    session_close(l->session, io_now(), 0);
+    out_init(&out, lib.run, OUT_BYTES_MAX);
+    for (int i = 0; i < LAST_RUNS_MAX && session_poll_output(l->session, io_now(), &out); i++)
+        outside_send(l->outside, &out);
+}
+
 void link_end(struct link *l, int code)
 {
     bool was_open = l->phase >= LINK_OPEN;
@@ -269,6 +285,7 @@ void link_end(struct link *l, int code)
     if (l->phase == LINK_ENDED)
         return;
     log_line(HAWSER_LOG_INFO, l->trace, "ended: %d, %s", code, hawser_strerror(code));
+    give_back(l);
     l->phase = LINK_ENDED;
     l->rx_ready = unread;
     outside_free(l->outside);
