@@ -232,6 +232,8 @@ static void on_decided(void *ctx)
         device_refuse(d, &a->offer, code);
     else if (d)
         admit(d, &a->offer, a->request.channels, a);
+    if (d)
+        d->identity->origin = (struct origin){ .is_by_broker = true };
     free_admission(a);
 }
 

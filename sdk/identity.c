@@ -62,6 +62,7 @@ void identity_receive(struct identity *id, struct bytes message, const struct or
     (void)replay_add(id->seen, io_now(), origin.digest);
     id->origin = origin;
     signals_on_envelope(id, &e);
+    id->origin = (struct origin){ .is_by_broker = true };
     envelope_deinit(&e);
 }
 

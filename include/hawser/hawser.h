@@ -141,6 +141,9 @@ HAWSER_API int hawser_pair(const char *invite, int timeout_ms, char id[HAWSER_ID
 
 /* ---- Connecting ----------------------------------------------------------------------------- */
 
+/* LAN and internet race, with a small head start for the LAN; the internet first, the LAN if that
+ * fails; the LAN first for about 3 s, then the internet. A device that paired before there was a
+ * LAN is not found on it. */
 enum hawser_lan_mode { HAWSER_LAN_AUTO, HAWSER_INTERNET_FIRST, HAWSER_LAN_FIRST };
 
 /* result >= 0: the session's handle; < 0: why there is none. */

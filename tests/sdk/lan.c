@@ -146,6 +146,16 @@ TEST(offline_is_said_when_both_are_silent)
     check_code("found", meet_by(&world.device, HAWSER_LAN_AUTO, BY_LAN), 0);
 }
 
+TEST(a_device_that_has_no_broker_is_found)
+{
+    CHECK("a broker", make_state(ALIVE));
+    peer_stop(&world.device);
+    CHECK("a device that cannot reach it",
+          start_device(&world.device, DEVICE_HOST, world.device_home, "mqtt://10.77.0.9:1883"));
+    for (int mode = HAWSER_LAN_AUTO; mode <= HAWSER_LAN_FIRST; mode++)
+        check_code("though the broker says offline", meet_by(&world.device, mode, BY_LAN), 0);
+}
+
 static void meet_both(const char *claim)
 {
     CHECK(claim, meet_by(&world.second, HAWSER_LAN_FIRST, BY_LAN) == 0);
@@ -261,6 +271,21 @@ TEST(a_session_survives_a_new_address)
                               "ip link set br0 up\nip route add default via 10.77.0.1"));
 }
 
+/* Two hosts on a cable, with neither a server for addresses nor a router. */
+TEST(link_local_addresses_are_enough)
+{
+    CHECK("no broker", make_state(DEAD_FROM_THE_START));
+    CHECK("no IPv4", shell("ip address del 10.77.0.2/24 dev br0") && go_to(DEVICE_HOST) &&
+                         shell("ip address del 10.77.0.3/24 dev eth0") && go_to(APP_HOST));
+    check_code("found", meet_by(&world.device, HAWSER_LAN_AUTO, BY_LAN), 0);
+    CHECK("IPv4 again", shell("ip address add 10.77.0.2/24 dev br0\n"
+                              "ip route add default via 10.77.0.1") &&
+                            go_to(DEVICE_HOST) &&
+                            shell("ip address add 10.77.0.3/24 dev eth0\n"
+                                  "ip route add default via 10.77.0.1") &&
+                            go_to(APP_HOST));
+}
+
 /* ---- What an observer sees ------------------------------------------------------------------- */
 
 static int open_observer(void)
@@ -337,10 +362,12 @@ int main(void)
         TEST_ROW(a_wrong_secret_meets_silence),
         TEST_ROW(a_record_without_a_secret_uses_the_broker),
         TEST_ROW(offline_is_said_when_both_are_silent),
+        TEST_ROW(a_device_that_has_no_broker_is_found),
         TEST_ROW(two_devices_of_one_host_and_one_beside_the_app),
         TEST_ROW(refusals_come_back_by_the_lan),
         TEST_ROW(an_offer_is_answered_once),
         TEST_ROW(a_session_survives_a_new_address),
+        TEST_ROW(link_local_addresses_are_enough),
         TEST_ROW(a_probe_names_nobody),
         TEST_ROW(switched_off_it_is_silent),
     };

@@ -32,6 +32,9 @@ bool lan_world_make(void);
 int lan_world_open(void **state);
 int lan_world_close(void **state);
 
+/* This thread goes to another host; back, with APP_HOST. */
+bool go_to(int host);
+
 /* Runs lines of shell on this host. */
 bool shell(const char *lines);
 
