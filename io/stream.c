@@ -2,6 +2,8 @@
 #include "io/stream.h"
 
 #include <assert.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -14,6 +16,7 @@
 #include "io/sockaddr.h"
 
 #define CONNECT_US  (10 * SECOND)
+#define UNSENT_MAX  (64 * 1024)
 #define CHUNK       16384                     /* received at once; a TLS record's most */
 #define QUEUE_BYTES (STREAM_QUEUE_MAX + 8192) /* what TLS adds to one send fits beside */
 
@@ -288,6 +291,18 @@ static void on_read(uv_stream_t *tcp, ssize_t len, const uv_buf_t *buf)
 
 /* ---- Connecting ------------------------------------------------------------------------------ */
 
+/* What the network does not take yet waits with us and not in the kernel: the caller sees it,
+ * and keeps back what can still be overtaken. */
+static void set_options(struct stream *s)
+{
+    int most = UNSENT_MAX;
+    uv_os_fd_t fd;
+
+    (void)uv_tcp_nodelay(&s->tcp, 1);
+    if (uv_fileno((uv_handle_t *)&s->tcp, &fd) == 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof most);
+}
+
 static void note_local(struct stream *s)
 {
     struct sockaddr_storage ss;
@@ -307,7 +322,7 @@ static void on_connected(uv_connect_t *connect, int status)
         fail(s, uv_strerror(status));
         return;
     }
-    (void)uv_tcp_nodelay(&s->tcp, 1);
+    set_options(s);
     note_local(s);
     if (s->ssl) {
         s->state = STREAM_SECURING;
