@@ -13,6 +13,7 @@
  *     suspect.c    noticing those that no longer do, and leaving them
  *     again.c      trying once more what had failed
  *     sped.c       data that checks carry
+ *     hurry.c      asking at once because of it
  *     candidate.c  candidates as text */
 #ifndef HAWSER_ICE_AGENT_H
 #define HAWSER_ICE_AGENT_H
@@ -91,6 +92,7 @@ struct ice_pair {
     uint32_t nomination; /* controlled: the newest that came by it */
     struct stun_id id;   /* of the last request; the series shares all but the last byte */
     usec sent_at, sent_before_at;
+    usec begun_at;      /* when the first of the series was sent */
     usec asked_at;      /* the first of those that were missed; before it works: of the series */
     usec next_at;       /* resend, give up, or next keep-alive */
     usec heard_at;      /* last authenticated sign of life */

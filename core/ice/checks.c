@@ -30,6 +30,8 @@ void ice_send_check(struct ice *a, struct ice_pair *p, usec now)
     p->sends++;
     if (p->checks < UINT16_MAX)
         p->checks++;
+    if (p->sends == 1)
+        p->begun_at = now;
     p->sent_before_at = p->sent_at;
     p->sent_at = now;
     p->said_controlling = (uint8_t)(p->said_controlling << 1 | a->is_controlling);

@@ -188,12 +188,15 @@ static uint8_t type_of_mapped(const struct ice *a, uint8_t base, const struct ad
     return ICE_PEER_REFLEXIVE;
 }
 
+/* Of a request that was neither of the last two nor the first of its series the time is unknown. */
 static void note_round_trip(struct ice_pair *p, uint8_t age, usec now)
 {
     usec rtt = age == 0 ? now - p->sent_at : now - p->sent_before_at;
 
-    if (age > 1)
+    if (age > 1 && age + 1u != p->sends)
         return;
+    if (age > 1)
+        rtt = now - p->begun_at;
     rtt = usec_clamp(rtt, 1, UINT32_MAX / 8);
     p->rtt_us = (uint32_t)(p->rtt_us == 0 ? rtt : (7 * (usec)p->rtt_us + rtt) / 8);
 }

@@ -217,6 +217,38 @@ TEST(a_check_of_the_peer_is_met_with_one_at_once)
     ice_free(p.ice);
 }
 
+/* Of eight requests the last two and the first are known by their time; the others are not. */
+TEST(the_round_trip_is_that_of_the_request_that_was_answered)
+{
+    static const struct {
+        unsigned nth; /* of four requests, answered 400 ms after the first */
+        usec rtt_us;
+    } answers[] = {
+        { 0, 400 * MILLISECOND }, { 1, 0 }, { 2, 250 * MILLISECOND }, { 3, 150 * MILLISECOND }
+    };
+
+    for (size_t i = 0; i < COUNT(answers); i++) {
+        static const usec sent_at[] = { 0, 50 * MILLISECOND, 150 * MILLISECOND, 250 * MILLISECOND };
+        struct peer p;
+        struct stun_id ids[COUNT(sent_at)];
+        struct stun_msg m = { 0 };
+        struct ice_path path = { 0 };
+        uint8_t raw[200];
+
+        peer_init_asked(&p);
+        for (size_t s = 0; s < COUNT(sent_at); s++) {
+            ice_tick(p.ice, PEER_NOW + sent_at[s]);
+            CHECK("sent then", peer_next_check(&p, &m));
+            ids[s] = m.id;
+        }
+        ice_input(p.ice, PEER_NOW + 400 * MILLISECOND, &p.host, &p.from,
+                  peer_answer(&p, &ids[answers[i].nth], PEER_PWD, 0, raw));
+        CHECK("selected", ice_selected(p.ice, &path));
+        CHECK("with its own round trip", path.rtt_us == answers[i].rtt_us);
+        ice_free(p.ice);
+    }
+}
+
 TEST(only_a_check_that_nominated_nominates)
 {
     struct ice_config cfg = { .controlling = false };
@@ -245,4 +277,5 @@ TESTS(TEST_ROW(requests_by_flaw), TEST_ROW(requests_by_place), TEST_ROW(answers_
       TEST_ROW(an_error_fails_the_pair_and_487_changes_the_role),
       TEST_ROW(a_dead_stun_server_is_given_up), TEST_ROW(role_conflicts_by_tie_breaker),
       TEST_ROW(a_check_of_the_peer_is_met_with_one_at_once),
+      TEST_ROW(the_round_trip_is_that_of_the_request_that_was_answered),
       TEST_ROW(only_a_check_that_nominated_nominates))
