@@ -109,7 +109,7 @@ int ice_new(struct ice **out, const struct ice_config *cfg, const struct rng *rn
     a->fail_at = USEC_NEVER;
     a->suspect_at = a->suspect_next_at = a->retry_at = USEC_NEVER;
     a->checks_full_at = a->queries_full_at = a->unanswered_full_at = INT64_MIN / 2;
-    a->active_at = a->data_at = a->suspected_at = INT64_MIN / 2;
+    a->active_at = a->data_at = a->suspected_at = a->reflexive_at = INT64_MIN / 2;
     a->nomination_acked = true;
     for (size_t i = 0; i < ICE_QUERIES_MAX; i++)
         stun_txn_init(&a->queries[i].txn);

@@ -130,6 +130,7 @@ struct ice {
     usec checks_full_at, queries_full_at;
     usec unanswered_full_at; /* likewise the allowance for addresses that have not answered */
     usec fail_at;            /* USEC_NEVER outside CHECKING */
+    usec reflexive_at;       /* when the last server-reflexive candidate was found */
 
     uint32_t nomination; /* ours, of the selected path */
     uint32_t remote_nomination;
@@ -178,7 +179,7 @@ void ice_gather_remove_base(struct ice *a, uint8_t base);
 void ice_gather_tick(struct ice *a, usec now);
 usec ice_gather_next_timeout(const struct ice *a);
 bool ice_gather_poll(struct ice *a, struct out *out);
-enum verdict ice_gather_input(struct ice *a, uint8_t base, const struct addr *from,
+enum verdict ice_gather_input(struct ice *a, usec now, uint8_t base, const struct addr *from,
                               const struct stun_msg *m);
 
 /* pairs.c */

@@ -71,15 +71,19 @@ static usec known_rtt(const struct ice *a)
 }
 
 /* One and a half round trips once any is known: of this pair, otherwise of the quickest. Before,
- * the second send comes sooner than the others, and all do where the peer gets through to us. */
+ * the second send comes sooner than the others, soonest where the first may have come just before
+ * the peer knew of our address; and all come sooner where the peer gets through to us. */
 usec ice_resend_after(const struct ice *a, const struct ice_pair *p)
 {
     usec rtt = p->rtt_us ? p->rtt_us : known_rtt(a);
     usec rto = a->cfg.check_rto_us, most = usec_max(ICE_RTO_MAX_US, rto);
+    bool is_early = p->sent_at <= a->reflexive_at + 2 * ICE_TOLD_US;
 
     if (rtt)
         rto = usec_max(rtt + rtt / 2, ICE_RTO_MIN_US);
-    else if (p->sends == 1 || p->flags & ICE_PAIR_PROMISING)
+    else if (p->sends == 1 && is_early)
+        rto = ICE_TOLD_US;
+    else if (p->sends == (is_early ? 2 : 1) || p->flags & ICE_PAIR_PROMISING)
         rto /= 2;
     for (unsigned i = ICE_CHECK_SENDS_STEADY; i < p->sends && rto < most; i++)
         rto *= 2;

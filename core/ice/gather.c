@@ -139,7 +139,24 @@ static struct ice_query *find_query(struct ice *a, uint8_t base, const struct ad
     return NULL;
 }
 
-enum verdict ice_gather_input(struct ice *a, uint8_t base, const struct addr *from,
+/* What the peer's NAT dropped until now it may let in as soon as the peer knows this address. */
+static void on_reflexive(struct ice *a, usec now, const struct ice_local *l)
+{
+    uint8_t known = a->local_count;
+
+    ice_add_local(a, l);
+    if (a->local_count == known)
+        return;
+    a->reflexive_at = now;
+    for (uint8_t i = 0; i < a->pair_count; i++) {
+        struct ice_pair *p = &a->pairs[i];
+
+        if (p->state == ICE_PAIR_IN_PROGRESS && p->sends == 1 && p->base == l->base)
+            p->next_at = usec_min(p->next_at, now + ICE_TOLD_US);
+    }
+}
+
+enum verdict ice_gather_input(struct ice *a, usec now, uint8_t base, const struct addr *from,
                               const struct stun_msg *m)
 {
     struct ice_query *q = find_query(a, base, from, m);
@@ -153,6 +170,6 @@ enum verdict ice_gather_input(struct ice *a, uint8_t base, const struct addr *fr
     if (m->class == STUN_SUCCESS && m->has & STUN_HAS_MAPPED && m->unknown_count == 0 &&
         m->mapped.family == a->bases[base].addr.family && m->mapped.port != 0 &&
         addr_scope_of(&m->mapped) != ADDR_SCOPE_UNUSABLE)
-        ice_add_local(a, &l);
+        on_reflexive(a, now, &l);
     return VERDICT_TAKEN;
 }

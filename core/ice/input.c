@@ -243,7 +243,7 @@ static enum verdict on_answer(struct ice *a, usec now, uint8_t base, const struc
     struct ice_pair *p = find_asked(a, &m->id, &age);
 
     if (!p)
-        return ice_gather_input(a, base, from, m);
+        return ice_gather_input(a, now, base, from, m);
     if (!a->remote_pwd || !stun_has_integrity(m, bytes_of_string(a->remote_pwd)))
         return VERDICT_FORGED;
     if (p->base != base || p->remote != remote) /* RFC 8445 §7.2.5.2.1: not symmetric */

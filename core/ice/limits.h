@@ -21,7 +21,12 @@
 #define ICE_RETRY_SENDS_MAX    8
 #define ICE_QUERY_SENDS_MAX    6
 #define ICE_RTO_MIN_US         (30 * MILLISECOND)
-#define ICE_RTO_MAX_US         (1600 * MILLISECOND)
+
+/* A NAT of the peer's may let our checks in only once the peer has sent to the address that we have
+ * just found and told: what was first sent around then is soon sent once more. */
+#define ICE_TOLD_US (5 * MILLISECOND)
+
+#define ICE_RTO_MAX_US (1600 * MILLISECOND)
 
 /* Checks to addresses that have not answered: whoever hands us candidates could point them at a
  * victim (RFC 8445 §19.5.1). The allowance refills by one every other second; resends must leave a
