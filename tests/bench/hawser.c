@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hawser/device.h"
@@ -265,9 +266,30 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static pid_t device_process;
+
+static double cpu_ms_of(clockid_t clock)
+{
+    struct timespec t = { 0 };
+
+    (void)clock_gettime(clock, &t);
+    return (double)t.tv_sec * 1000 + (double)t.tv_nsec / 1000000;
+}
+
+/* Of both ends, all threads, so far. */
+static double cpu_ms_now(void)
+{
+    clockid_t device;
+
+    if (clock_getcpuclockid(device_process, &device))
+        return 0;
+    return cpu_ms_of(CLOCK_PROCESS_CPUTIME_ID) + cpu_ms_of(device);
+}
+
 static int measure_connects(const char *id, int count)
 {
     int64_t established[COUNT_MAX], whole[COUNT_MAX];
+    double cpu_ms = cpu_ms_now();
 
     for (int i = 0; i < count; i++) {
         struct hawser_session_info info;
@@ -281,12 +303,13 @@ static int measure_connects(const char *id, int count)
         whole[i] = info.connect_us;
         hawser_disconnect(handle);
     }
+    cpu_ms = (cpu_ms_now() - cpu_ms) / count;
     qsort(established, (size_t)count, sizeof *established, compare);
     qsort(whole, (size_t)count, sizeof *whole, compare);
     printf("{\"name\":\"connect\",\"count\":%d,\"established_us\":%lld,\"established_p95_us\":%lld,"
-           "\"connect_us\":%lld}\n",
+           "\"connect_us\":%lld,\"cpu_ms\":%.2f}\n",
            count, (long long)established[count / 2], (long long)established[count * 95 / 100],
-           (long long)whole[count / 2]);
+           (long long)whole[count / 2], cpu_ms);
     return 0;
 }
 
@@ -320,6 +343,7 @@ static int with_device(int (*measure)(const char *, int), int count)
     pid_t child = start_device();
     int status = 1, code = child > 0 ? open_app(id) : HAWSER_ERR_OFFLINE;
 
+    device_process = child;
     if (code)
         fail("pair", code);
     else
