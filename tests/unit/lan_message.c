@@ -1,6 +1,7 @@
 /* The probe, the reply and the hello: their bytes, their form, their MAC. */
 #include "core/lan/message.h"
 
+#include "core/token/key.h"
 #include "tests/check.h"
 #include "tests/support/hex.h"
 #include "tests/support/rng.h"
@@ -143,6 +144,25 @@ TEST(a_reply_without_a_port)
           lan_message_decode(&out, bytes_of(made, sizeof made)) == VERDICT_MALFORMED);
 }
 
-TESTS(TEST_ROW(bytes_on_the_wire), TEST_ROW(what_is_written_is_read),
-      TEST_ROW(every_length_but_the_right_one), TEST_ROW(every_bit_counts),
-      TEST_ROW(what_is_no_message), TEST_ROW(a_reply_without_a_port))
+/* RFC 5869 by Python's hmac, over the seed 00 01 … 1f. */
+TEST(a_device_derives_its_secret)
+{
+    static const char *const wanted_hex =
+        "c7a4ba66401aa9ddad3f0d01bb2721c5c8203c7f3637832a198bebebe397b346";
+    uint8_t seed[KEY_SEED_BYTES], wanted[LAN_SECRET_BYTES], made[KEY_DERIVED_BYTES];
+    struct key *k = NULL;
+
+    for (size_t i = 0; i < sizeof seed; i++)
+        seed[i] = (uint8_t)i;
+    CHECK("key", key_new_from_seed(&k, seed) == ERR_OK);
+    CHECK("derived", key_derive(k, "hawser lan v1", made) == ERR_OK);
+    CHECK("as the RFC says",
+          bytes_equal(hex_decode(wanted_hex, wanted, sizeof wanted), bytes_of(made, sizeof made)));
+    CHECK("another for another purpose", key_derive(k, "hawser lan v2", wanted) == ERR_OK &&
+                                             memcmp(wanted, made, sizeof made) != 0);
+    key_free(k);
+}
+
+TESTS(TEST_ROW(a_device_derives_its_secret), TEST_ROW(bytes_on_the_wire),
+      TEST_ROW(what_is_written_is_read), TEST_ROW(every_length_but_the_right_one),
+      TEST_ROW(every_bit_counts), TEST_ROW(what_is_no_message), TEST_ROW(a_reply_without_a_port))
