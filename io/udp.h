@@ -2,8 +2,9 @@
  *
  * Receiving takes batches (recvmmsg) of runs (UDP_GRO) into a buffer that the loop's sockets share;
  * sending takes a whole run at once (UDP_SEGMENT). Where the kernel cannot, datagrams go and come
- * one by one, still in batches (sendmmsg): found out when a socket is opened, and when it sends. Datagrams are never fragmented by us (IP_MTU_DISCOVER): one that is too
- * long for the way is lost and counted, which is what path MTU discovery wants to see. */
+ * one by one, still in batches (sendmmsg): found out when a socket is opened, and when it sends.
+ * Datagrams are never fragmented by us (IP_MTU_DISCOVER): one that is too long for the way is lost
+ * and counted, which is what path MTU discovery wants to see. */
 #ifndef HAWSER_IO_UDP_H
 #define HAWSER_IO_UDP_H
 

@@ -49,7 +49,7 @@ struct library {
     void *state_ctx;
 
     struct io_loop *loop; /* constant while running, down to here */
-    struct lan *lan; /* the loop's; NULL: switched off */
+    struct lan *lan;      /* the loop's; NULL: switched off */
     struct dispatcher *dispatcher;
     struct dtls_identity *dtls; /* this run's certificate */
     struct rng rng;

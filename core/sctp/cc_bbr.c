@@ -1,5 +1,5 @@
-/* BBR: send at the rate the path has been seen to deliver, with as much in flight as its rate and its
- * round trip need; now and then a little faster to see whether there is more, and then slower, to
+/* BBR: send at the rate the path has been seen to deliver, with as much in flight as its rate and
+ * its round trip need; now and then a little faster to see whether there is more, and then slower, to
  * drain what that queued.
  *
  * Where this leaves the draft (deviations.md, S19): a loss is taken for ours only if more is lost
@@ -41,8 +41,8 @@ static uint64_t max_rate(const struct cc_bbr *b)
     return most;
 }
 
-/* What the path holds without a queue. Where round trips vary by themselves, the least of them would
- * be too little. */
+/* What the path holds without a queue. Where round trips vary by themselves, the least of them
+ * would be too little. */
 static size_t product(const struct cc_bbr *b)
 {
     return (size_t)(max_rate(b) * (uint64_t)(b->min_rtt_us + 2 * b->jitter_us) / SECOND);

@@ -58,8 +58,8 @@ struct stream *sched_next(struct sctp *s)
     return s->tx.current ? s->tx.current : first_ready(s);
 }
 
-/* The first in the circle gives way until there is one whose turn is not used up: a long message may
- * have cost several. */
+/* The first in the circle gives way until there is one whose turn is not used up: a long message
+ * may have cost several. */
 static void end_turn(struct stream **last)
 {
     struct stream *first = (*last)->tx.ready_next;

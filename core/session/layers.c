@@ -65,8 +65,8 @@ static void on_sctp_event(struct session *s, usec now, const struct sctp_event *
         channel_input(&s->channels, now, ev);
 }
 
-/* Where checks carry the keys and signaling the INITs, the association may be up before any check was
- * answered, or although none ever is: what it tells waits for a path. */
+/* Where checks carry the keys and signaling the INITs, the association may be up before any check
+ * was answered, or although none ever is: what it tells waits for a path. */
 static void pump_sctp(struct session *s, usec now)
 {
     struct sctp_event ev;

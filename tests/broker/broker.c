@@ -147,7 +147,9 @@ void broker_kill(struct broker *b)
 
 void broker_deinit(struct broker *b)
 {
-    static const char *const files[] = { "broker.conf", "cert.pem", "key.pem", "passwords", "socket" };
+    static const char *const files[] = {
+        "broker.conf", "cert.pem", "key.pem", "passwords", "socket",
+    };
     char path[96];
 
     if (!*b->dir)

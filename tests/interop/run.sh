@@ -6,9 +6,9 @@
 #
 # FOREIGN is aiortc, chromium, or chromium with more: -mdns hides its addresses; -sped, -snap and
 # -short turn on DTLS in checks, SCTP's INIT in the description, or both, and the test fails unless
-# just those were used. The role is the foreign peer's. PEER is the program of peer.c. BYTES go out on each of the eight
-# channels and come back: HAWSER_INTEROP_MIB MiB (1) unless it is set. DEADLINE is in seconds, by
-# default enough for a foreign peer of 5 Mbit/s. The exit status is the driver's.
+# just those were used. The role is the foreign peer's. PEER is the program of peer.c. BYTES go out
+# on each of the eight channels and come back: HAWSER_INTEROP_MIB MiB (1) unless it is set. DEADLINE
+# is in seconds, by default enough for a foreign peer of 5 Mbit/s. The exit status is the driver's.
 # The network and every process in it end with this script, however it ends.
 set -eu
 

@@ -259,8 +259,8 @@ static int no_path(void)
     return dial_bound_to("::1");
 }
 
-/* Every allocation of the call fails in turn: it says so at once, and there is no callback; or it was
- * one that a session does without. */
+/* Every allocation of the call fails in turn: it says so at once, and there is no callback; or it
+ * was one that a session does without. */
 static int out_of_memory(void)
 {
     unsigned expected = dial_callbacks();

@@ -1,4 +1,4 @@
-/* Which stream's bytes leave first: seen at the receiver, over a window that lets little through. */
+/* Which stream's bytes leave first: seen at the receiver, over a window that lets little in. */
 #include "core/sctp/sctp.h"
 
 #include <assert.h>
