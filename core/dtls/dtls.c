@@ -110,8 +110,8 @@ static void send_close_notify(struct dtls *d)
     ERR_clear_error();
 }
 
-/* RFC 6347 §4.2.4: whose flight was the last says it again when asked, for as long as it lives: data
- * is no proof that the peer has it (RFC 7918). A client's last step wrote nothing. */
+/* RFC 6347 §4.2.4: whose flight was the last says it again when asked, for as long as it lives:
+ * data is no proof that the peer has it (RFC 7918). A client's last step wrote nothing. */
 static void answer_again(struct dtls *d)
 {
     if (d->record.has_asked && d->handshake.io.out.count == 0)

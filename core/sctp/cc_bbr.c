@@ -1,6 +1,6 @@
 /* BBR: send at the rate the path has been seen to deliver, with as much in flight as its rate and
- * its round trip need; now and then a little faster to see whether there is more, and then slower, to
- * drain what that queued.
+ * its round trip need; now and then a little faster to see whether there is more, and then slower,
+ * to drain what that queued.
  *
  * Where this leaves the draft (deviations.md, S19): a loss is taken for ours only if more is lost
  * than when we do not push, for a radio that loses 2 % whatever we do would otherwise have it all
