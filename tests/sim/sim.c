@@ -90,11 +90,15 @@ static void attack(void *ctx, const struct net_packet *p)
     struct sim *s = ctx;
     struct addr from = p->packet.from;
     struct bytes forged;
+    char line[48];
 
     attacker_input(&s->attacker, p->packet.dgram);
     if (s->phase == PHASE_CONNECTING || rng_below(&s->stage.rng, 1000000) >= s->attacks_ppm)
         return;
     forged = attacker_next(&s->attacker, &from);
+    snprintf(line, sizeof line, "%4zu bytes, first %02x", forged.len,
+             forged.len ? forged.data[0] : 0);
+    stage_trace(&s->stage, "is sent forged", p->host, line);
     peer_input(s->stage.peers[p->host], s->stage.now, &p->packet.to, &from, forged);
     stage_drain(&s->stage, p->host);
 }

@@ -23,7 +23,8 @@ foreach(scenario oracle round-trips loss matrix path kill idle glare servers)
 endforeach()
 
 # Seeds that failed once. 120739: a chunk in order came in past the window, beside what was parked.
-foreach(seed 120739)
+# 82: a forged alert ended a session that was open before the last Finished had come.
+foreach(seed 82 120739)
     add_test(NAME sim/seed-${seed} COMMAND sim --seed ${seed})
 endforeach()
 
