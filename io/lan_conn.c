@@ -8,6 +8,7 @@
 #define KEEPALIVE_S 30
 #define HEAD_BYTES  2 /* a message's length, big-endian */
 #define LINGER_US   SECOND
+#define IN_BYTES    (HEAD_BYTES + SIGNALING_MESSAGE_MAX)
 
 struct lan_conn {
     uv_tcp_t tcp;
@@ -18,7 +19,7 @@ struct lan_conn {
     bool is_open, is_closed, wants_hello;
     bool is_lingering; /* and holds the loop, whose timers end with it */
     size_t unsent, have;
-    uint8_t in[HEAD_BYTES + SIGNALING_MESSAGE_MAX];
+    uint8_t *in; /* IN_BYTES while something is there: a quiet connection keeps none */
 };
 
 /* A message on its way; the bytes follow. */
@@ -31,7 +32,10 @@ struct write {
 
 static void on_gone(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct lan_conn *c = handle->data;
+
+    free(c->in);
+    free(c);
 }
 
 static void destroy(void *ctx)
@@ -53,7 +57,12 @@ static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     struct lan_conn *c = handle->data;
 
     (void)suggested;
-    *buf = uv_buf_init((char *)c->in + c->have, (unsigned)(sizeof c->in - c->have));
+    if (!c->in)
+        c->in = malloc(IN_BYTES);
+    if (c->in)
+        *buf = uv_buf_init((char *)c->in + c->have, (unsigned)(IN_BYTES - c->have));
+    else
+        *buf = uv_buf_init(NULL, 0); /* on_read() hears UV_ENOBUFS */
 }
 
 static void fail(struct lan_conn *c)
@@ -114,6 +123,10 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
     }
     c->have += (size_t)len;
     take_pieces(c);
+    if (c->have > 0)
+        return;
+    free(c->in);
+    c->in = NULL;
 }
 
 /* ---- Writing --------------------------------------------------------------------------------- */

@@ -179,7 +179,7 @@ void device_send_answer(struct link *l)
 
     log_line(HAWSER_LOG_INFO, l->trace, "answering %s", l->peer.id);
     memcpy(s.sid, l->sid, sizeof s.sid);
-    if (s.body && identity_seal(l->identity, &l->peer, &s, &text) == ERR_OK)
+    if (s.body && l->identity && identity_seal(l->identity, &l->peer, &s, &text) == ERR_OK)
         ways_send_answer(l, text);
     json_decref(s.body);
 }
