@@ -44,6 +44,7 @@ struct relays {
     struct server servers[RELAY_SERVERS_MAX];
     struct relay relays[SESSION_RELAYS_MAX];
     uint8_t last_number;
+    struct rng rng;
 };
 
 /* ---- relay.c --------------------------------------------------------------------------------- */

@@ -5,8 +5,8 @@
 
 #include "io/resolve.h"
 
-#define AGAIN_US     (500 * MILLISECOND) /* after a live relay failed; doubled each time */
-#define FAILURES_MAX 6
+#define AGAIN_US     (100 * MILLISECOND) /* after a live relay failed; doubled each time */
+#define FAILURES_MAX 9
 #define PORT         3478 /* RFC 8656 §3 */
 #define PORT_TLS     5349
 
@@ -72,12 +72,15 @@ void relays_set_timer(struct relays *r)
     io_timer_set(&r->timer, at);
 }
 
-/* One that lived is asked for again, with patience; one that never did waits for an occasion. */
+/* One that lived is asked for again, with patience; one that never did waits for an occasion. A
+ * server that restarts must not see all its clients at once: 0.5…1.5 of the wait, by chance. */
 static void plan_again(struct server *s)
 {
+    usec wait = (usec)AGAIN_US << s->failures;
+
     if (!s->has_lived || s->failures == FAILURES_MAX || has_relay(s))
         return;
-    s->again_at = io_now() + ((usec)AGAIN_US << s->failures);
+    s->again_at = io_now() + wait / 2 + wait * rng_below(&s->owner->rng, 1000) / 1000;
     s->failures++;
 }
 
@@ -328,6 +331,7 @@ int relays_new(struct relays **out, const struct relays_config *cfg)
     if (!r)
         return ERR_NOMEM;
     r->cfg = *cfg;
+    r->rng = io_rng();
     if (io_timer_init(&r->timer, cfg->loop, on_timer, r)) {
         free(r);
         *out = NULL;

@@ -202,6 +202,57 @@ TEST(bytes_flow_on)
     CHECK("no end was told of but by us", atomic_load(&told.ends) == 0);
 }
 
+static bool restart_turn(const struct row *row)
+{
+    (void)row;
+    return plain_start_turn(&plain.turn, NULL);
+}
+
+static bool change_address(const struct row *row)
+{
+    return plain_ip(plain.app, row->change);
+}
+
+/* Where only a relay is seen, the app moves, and the relay forgets everybody. */
+TEST(bytes_flow_on_by_relays)
+{
+    static const struct {
+        const char *claim, *turn;
+        bool (*change)(const struct row *row);
+    } relayed[] = {
+        { "by UDP, another address", "turn:10.1.0.1?transport=udp", change_address },
+        { "by TCP, another address", "turn:10.1.0.1?transport=tcp", change_address },
+        { "by UDP, coturn restarts", "turn:10.1.0.1?transport=udp", restart_turn },
+        { "by TCP, coturn restarts", "turn:10.1.0.1?transport=tcp", restart_turn },
+    };
+
+    CHECK("nothing is passed on", plain_forward(false));
+    for (size_t i = 0; i < COUNT(relayed); i++) {
+        const struct plain_option options[] = { { "turn", relayed[i].turn },
+                                                { "turn_username", "user" },
+                                                { "turn_password", "secret" } };
+        struct pair_of_handles h;
+
+        CHECK("coturn runs", plain_start_turn(&plain.turn, NULL));
+        CHECK("options", plain_reinit(options, COUNT(options)));
+        h = plain_connect(10000);
+        CHECK(relayed[i].claim, h.app >= 0 && h.device >= 0);
+        if (h.app < 0 || h.device < 0)
+            continue;
+        traffic_start(h);
+        CHECK("bytes flow", traffic_goes_on(PIECE));
+        atomic_store(&traffic.is_reset, true);
+        CHECK("it changes", relayed[i].change(&rows[1]));
+        CHECK(relayed[i].claim, traffic_goes_on(AFTER));
+        print_message("    %s: %lld ms without a byte\n", relayed[i].claim,
+                      (long long)(atomic_load(&traffic.longest_us) / MILLISECOND));
+        traffic_stop(h);
+        CHECK("every byte once, and as it was", atomic_load(&traffic.wrong) == 0);
+        if (relayed[i].change == change_address)
+            CHECK("back", plain_ip(plain.app, rows[1].back));
+    }
+}
+
 TEST(saying_so_is_harmless)
 {
     struct pair_of_handles h = plain_connect(10000);
@@ -219,7 +270,8 @@ TEST(saying_so_is_harmless)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { TEST_ROW(bytes_flow_on), TEST_ROW(saying_so_is_harmless) };
+    const struct CMUnitTest tests[] = { TEST_ROW(bytes_flow_on), TEST_ROW(bytes_flow_on_by_relays),
+                                        TEST_ROW(saying_so_is_harmless) };
 
     if (!plain_is_possible())
         return 77; /* skipped */
