@@ -21,6 +21,7 @@
 #define TURN_GIVE_UP_US     (5 * SECOND)
 #define TURN_SENDS_MAX      64
 #define TURN_TRIES_MAX      4 /* how often one request is begun anew because of 401 or 438 */
+#define TURN_DEAD_US        (2 * SECOND)  /* a stream that does not answer a refresh for so long */
 #define TURN_LATER_US       (10 * SECOND) /* until what nobody answered is asked for again */
 #define TURN_KEEPALIVE_US   (14 * SECOND) /* twice this is below the 30 s of hasty NATs */
 #define TURN_PERMISSION_US  (TURN_PERMISSION_LIFETIME_S * SECOND * 4 / 5) /* until renewed */

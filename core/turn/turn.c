@@ -161,16 +161,21 @@ static void tick_asking(struct turn *t, usec now)
         turn_fail(t, now, t->ask.doubtful);
 }
 
-/* A server that does not answer is asked again until its last word has run out. */
+/* A server that does not answer is asked again until its last word has run out. A connection that
+ * brings nothing is dead, perhaps because a NAT forgot it: another one may still get through. */
 static void tick_refresh(struct turn *t, usec now)
 {
-    if (turn_ask_tick(&t->ask, now))
+    bool is_silent = turn_ask_tick(&t->ask, now);
+
+    if (is_silent)
         t->refresh_at = now + TURN_LATER_US;
-    if (now >= t->expires_at) {
+    if (now >= t->expires_at || (is_silent && t->cfg.stream)) {
         turn_fail(t, now, t->ask.doubtful);
     } else if (now >= t->refresh_at) {
         t->refresh_at = USEC_NEVER;
         turn_ask_start(t, &t->ask, now);
+        if (t->cfg.stream)
+            t->ask.give_up_at = usec_min(t->ask.give_up_at, now + TURN_DEAD_US);
     }
 }
 

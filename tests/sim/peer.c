@@ -20,6 +20,7 @@ struct peer {
     const char *fault;
     struct addr socket;   /* the one that is there now, of several the first */
     unsigned asked_again; /* relays */
+    bool is_stream[SESSION_RELAYS_MAX];
     size_t candidate_count;
     struct {
         struct addr addr;
@@ -220,7 +221,10 @@ static void on_relay(struct peer *p, usec now, const struct session_event *ev)
     unsigned number;
 
     p->seen.relays_live += ev->relay_state == SESSION_RELAY_LIVE;
-    p->seen.relays_failed += ev->relay_state == SESSION_RELAY_FAILED;
+    if (ev->relay_state == SESSION_RELAY_FAILED && p->is_stream[ev->relay]) {
+        p->seen.streams_failed++; /* connecting is the stage's */
+        return;
+    }
     if (ev->relay_state == SESSION_RELAY_REDIRECTED)
         relay.server = ev->server;
     else if (ev->relay_state != SESSION_RELAY_FAILED || !was_live)
@@ -228,7 +232,8 @@ static void on_relay(struct peer *p, usec now, const struct session_event *ev)
     relay.base = p->socket;
     if (p->asked_again < PEER_RELAYS_MAX && relay.server.family == relay.base.family) {
         p->asked_again++;
-        (void)session_add_relay(p->session, now, &relay, &number);
+        if (session_add_relay(p->session, now, &relay, &number) == ERR_OK)
+            p->is_stream[number] = false;
     }
 }
 
@@ -355,8 +360,10 @@ void peer_add_stream_relay(struct peer *p, usec now, uint8_t stream, const struc
     relay.stream = stream;
     relay.base = *local;
     relay.server = *server;
-    if (p->session && !p->is_closed)
-        must(session_add_relay(p->session, now, &relay, &number));
+    if (!p->session || p->is_closed)
+        return;
+    must(session_add_relay(p->session, now, &relay, &number));
+    p->is_stream[number] = true;
 }
 
 void peer_input_stream(struct peer *p, usec now, uint8_t stream, struct bytes data)

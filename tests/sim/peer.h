@@ -35,7 +35,8 @@ struct peer_seen {
     unsigned paths;    /* SESSION_EVENT_PATH so far */
     usec path_at;      /* the last of them */
     unsigned restarts; /* SESSION_EVENT_RESTART so far */
-    unsigned relays_live, relays_failed;
+    unsigned relays_live;
+    unsigned streams_failed; /* relays by TCP */
 };
 
 struct peer;

@@ -9,9 +9,6 @@
 #define GAP_MAX  (3 * SECOND)
 #define TIMES    4
 
-/* A connection that died in silence shows only by a question that stays unanswered for seconds. */
-#define SILENT_TCP_MAX (5 * SECOND)
-
 /* Where every fiftieth packet is lost, a chunk whose retransmission is lost too waits for a timeout
  * of SCTP: that gap is there without anything dying. */
 #define LOSS_US SECOND
@@ -109,7 +106,7 @@ static const struct row {
     { "relayed: public address changed", change_address, SYMMETRIC, true, GAP_MAX },
     { "relayed: interface swapped", swap_interface, SYMMETRIC, true, GAP_MAX },
     { "by TCP: connection lost", cut_streams, NO_UDP, true, GAP_MAX },
-    { "by TCP: NAT rebooted", reboot_nat, NO_UDP, true, SILENT_TCP_MAX },
+    { "by TCP: NAT rebooted", reboot_nat, NO_UDP, true, GAP_MAX },
     { "by TCP: relay restarted", cut_all_streams, NO_UDP, true, GAP_MAX },
 };
 

@@ -194,7 +194,7 @@ static void ask_by_stream(struct stage *s, unsigned peer)
     struct addr server, local;
 
     s->stream_at[peer] = USEC_NEVER;
-    if (peer_seen(s->peers[peer])->relays_live > peer_seen(s->peers[peer])->relays_failed)
+    if (s->streams[peer] == 0 && peer_seen(s->peers[peer])->relays_live > 0)
         return;
     for (size_t i = 0; i < s->town.homes[peer].socket_count; i++) {
         local = s->town.homes[peer].sockets[i];
@@ -217,13 +217,13 @@ void stage_cut_stream(struct stage *s, unsigned peer)
     stage_drain(s, peer);
 }
 
-static void watch_relays(struct stage *s, unsigned peer)
+static void watch_streams(struct stage *s, unsigned peer)
 {
-    unsigned failed = peer_seen(s->peers[peer])->relays_failed;
+    unsigned failed = peer_seen(s->peers[peer])->streams_failed;
 
-    if (s->streams[peer] > 0 && failed > s->relays_failed[peer])
+    if (failed > s->streams_failed[peer])
         s->stream_at[peer] = s->now + STREAM_AFTER;
-    s->relays_failed[peer] = failed;
+    s->streams_failed[peer] = failed;
 }
 
 static void deliver_streams(struct stage *s)
@@ -288,7 +288,7 @@ static void deliver_mail(struct stage *s)
 static void tick(struct stage *s)
 {
     for (unsigned i = 0; i < STAGE_PEERS; i++) {
-        watch_relays(s, i);
+        watch_streams(s, i);
         if (s->stream_at[i] <= s->now)
             ask_by_stream(s, i);
         if (peer_next_timeout(s->peers[i]) <= s->now) {

@@ -36,8 +36,8 @@ struct stage {
     struct peer *peers[STAGE_PEERS];
     struct server servers[TOWN_SERVERS];
     struct tcp tcp;
-    unsigned relays_failed[STAGE_PEERS]; /* that were dealt with */
-    uint8_t streams[STAGE_PEERS];        /* how many a peer has made; their numbers */
+    unsigned streams_failed[STAGE_PEERS]; /* that were dealt with */
+    uint8_t streams[STAGE_PEERS];         /* how many a peer has made; their numbers */
     usec stream_at[STAGE_PEERS]; /* when a relay is asked by TCP unless one has answered by UDP */
     struct stage_post post;
     usec last_mail_at[STAGE_PEERS];
