@@ -232,6 +232,33 @@ TEST(interfaces)
               other == 0 || addr_scope_of(&list[i].addr) != ADDR_SCOPE_LOOPBACK);
 }
 
+static const struct {
+    const char *claim, *ip;
+    bool is_ours, is_reached; /* by a packet of ours, from its own address if that is ours */
+} places[] = {
+    { "loopback", "127.0.0.1", true, true },
+    { "somebody else's", "192.0.2.77", false, false },
+    { "nobody's", "0.0.0.0", false, false },
+    { "everybody's", "255.255.255.255", false, false },
+};
+
+TEST(what_is_ours_and_where_we_leave_from)
+{
+    struct addr none = { .family = ADDR_NONE }, source;
+
+    for (size_t i = 0; i < COUNT(places); i++) {
+        struct addr ip;
+
+        CHECK("row", addr_parse_ip(&ip, places[i].ip, 4000));
+        CHECK(places[i].claim, interfaces_has(&ip) == places[i].is_ours);
+        ip.port = 9;
+        if (places[i].is_reached)
+            CHECK(places[i].claim, interfaces_source(&source, &ip) && source.port == 0 &&
+                                       addr_equal_ip(&source, &ip));
+    }
+    CHECK("no address at all", !interfaces_has(&none) && !interfaces_source(&source, &none));
+}
+
 TESTS(TEST_ROW(endpoints), TEST_ROW(transports_of_turn_servers),
       TEST_ROW(look_ups_answer_later_and_once), TEST_ROW(a_cancelled_look_up_is_silent),
-      TEST_ROW(interfaces))
+      TEST_ROW(interfaces), TEST_ROW(what_is_ours_and_where_we_leave_from))
