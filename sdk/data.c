@@ -63,6 +63,36 @@ int hawser_active_check(int handle)
     return code;
 }
 
+struct keeping {
+    struct link *link;
+    bool is_on;
+};
+
+static void keep_on_loop(void *ctx)
+{
+    const struct keeping *k = ctx;
+
+    if (!k->link->session || k->link->phase != LINK_OPEN)
+        return;
+    session_keep_alive(k->link->session, io_now(), k->is_on);
+    link_turn(k->link);
+}
+
+int hawser_keep_alive(int handle, int on)
+{
+    struct keeping k = { .is_on = on == 1 };
+    int code = call_enter_link(handle, &k.link);
+
+    if (code)
+        return code;
+    if (on == 0 || on == 1)
+        io_loop_run(lib.loop, keep_on_loop, &k);
+    else
+        code = HAWSER_ERR_INVALID;
+    call_leave_link(k.link);
+    return code;
+}
+
 static int close_link(int handle, unsigned reason)
 {
     struct link *l;

@@ -91,6 +91,10 @@ static void read_control(struct channel_set *c)
 
     if (r.ok && type == CONTROL_CLOSE)
         on_close(c, reason);
+    if (r.ok && type == CONTROL_KEEP_ALIVE) {
+        c->keep_alive_due = true;
+        c->keep_alive = channel == 1; /* the second byte, which CREDIT has for a channel */
+    }
     if (type != CONTROL_CREDIT || channel >= CHANNEL_COUNT)
         return;
     uint64_t limit = rd_u64(&r);
@@ -201,6 +205,10 @@ bool channel_poll_event(struct channel_set *c, struct channel_event *ev)
         ev->type = CHANNEL_EVENT_READABLE;
     } else if (take_lowest(&c->writable, &ev->channel)) {
         ev->type = CHANNEL_EVENT_WRITABLE;
+    } else if (c->keep_alive_due) {
+        c->keep_alive_due = false;
+        ev->type = CHANNEL_EVENT_KEEP_ALIVE;
+        ev->is_on = c->keep_alive;
     } else if (c->close_due) {
         c->close_due = false;
         ev->type = CHANNEL_EVENT_CLOSE;
@@ -278,13 +286,23 @@ void channel_consume(struct channel_set *c, usec now, unsigned channel, size_t l
         grant(c, now, channel);
 }
 
-int channel_send_close(struct channel_set *c, usec now, unsigned reason)
+static int send_control(struct channel_set *c, usec now, uint8_t type, uint8_t byte, uint16_t word)
 {
     uint8_t message[4];
     struct wr w = wr_of(message, sizeof message);
 
-    wr_u8(&w, CONTROL_CLOSE);
-    wr_u8(&w, 0);
-    wr_u16(&w, (uint16_t)reason);
+    wr_u8(&w, type);
+    wr_u8(&w, byte);
+    wr_u16(&w, word);
     return sctp_send(c->sctp, now, CHANNEL_CONTROL_STREAM, PPID_BINARY, wr_written(&w));
+}
+
+int channel_send_keep_alive(struct channel_set *c, usec now, bool is_on)
+{
+    return send_control(c, now, CONTROL_KEEP_ALIVE, is_on, 0);
+}
+
+int channel_send_close(struct channel_set *c, usec now, unsigned reason)
+{
+    return send_control(c, now, CONTROL_CLOSE, 0, (uint16_t)reason);
 }

@@ -17,15 +17,17 @@
 #define CHANNEL_CONTROL_MAX    64 /* of a control message; a longer one is not read */
 
 enum channel_event_type {
-    CHANNEL_EVENT_READABLE, /* channel: bytes to read where there were none */
-    CHANNEL_EVENT_WRITABLE, /* channel: room again after channel_send() took less than all */
-    CHANNEL_EVENT_CLOSE     /* the peer's CLOSE arrived: reason */
+    CHANNEL_EVENT_READABLE,   /* channel: bytes to read where there were none */
+    CHANNEL_EVENT_WRITABLE,   /* channel: room again after channel_send() took less than all */
+    CHANNEL_EVENT_KEEP_ALIVE, /* the peer wants to keep the session, or no longer: is_on */
+    CHANNEL_EVENT_CLOSE       /* the peer's CLOSE arrived: reason */
 };
 
 struct channel_event {
     enum channel_event_type type;
     unsigned channel;
     unsigned reason;
+    bool is_on;
 };
 
 struct channel_count {
@@ -33,10 +35,11 @@ struct channel_count {
 };
 
 struct channel_set {
-    struct sctp *sctp; /* borrowed */
-    uint16_t readable; /* bit i: a READABLE event of channel i is due */
-    uint16_t writable; /* likewise */
-    bool close_due;    /* a CLOSE event is due */
+    struct sctp *sctp;               /* borrowed */
+    uint16_t readable;               /* bit i: a READABLE event of channel i is due */
+    uint16_t writable;               /* likewise */
+    bool keep_alive_due, keep_alive; /* a KEEP_ALIVE event is due, with this */
+    bool close_due;                  /* a CLOSE event is due */
     unsigned close_reason;
     struct channel_count count[CHANNEL_COUNT];
     uint8_t control[CHANNEL_CONTROL_MAX]; /* the control message that is arriving */
@@ -80,6 +83,10 @@ size_t channel_send(struct channel_set *c, usec now, unsigned channel, struct by
  * Valid until the next non-const call. */
 struct bytes channel_peek(struct channel_set *c, usec now, unsigned channel);
 void channel_consume(struct channel_set *c, usec now, unsigned channel, size_t len);
+
+/* Tells a hawser that this session is to be kept, whatever it is used for. ERR_LIMIT,
+ * ERR_WRONG_STATE. */
+int channel_send_keep_alive(struct channel_set *c, usec now, bool is_on);
 
 /* Tells a hawser why this side closes. ERR_LIMIT, ERR_WRONG_STATE. */
 int channel_send_close(struct channel_set *c, usec now, unsigned reason);

@@ -77,7 +77,19 @@ static usec dead_at(const struct session *s)
 
 static usec zombie_at(const struct session *s)
 {
-    return s->state == SESSION_OPEN ? usec_after(s->app_at, s->cfg.zombie_us) : USEC_NEVER;
+    if (s->state != SESSION_OPEN || s->keeps_alive || s->peer_keeps_alive)
+        return USEC_NEVER;
+    return usec_after(s->app_at, s->cfg.zombie_us);
+}
+
+void session_keep_alive(struct session *s, usec now, bool is_on)
+{
+    s->clock = now;
+    s->keeps_alive = is_on;
+    s->app_at = now;
+    if (s->state == SESSION_OPEN && s->peer_is_hawser)
+        (void)channel_send_keep_alive(&s->channels, now,
+                                      is_on); /* without room: it stays as it was */
 }
 
 usec session_deadline(const struct session *s)
@@ -124,7 +136,10 @@ static bool poll_channels(struct session *s, struct session_event *ev)
 
     while (channel_poll_event(&s->channels, &channel)) {
         ev->channel = channel.channel;
-        if (channel.type == CHANNEL_EVENT_CLOSE) {
+        if (channel.type == CHANNEL_EVENT_KEEP_ALIVE) {
+            s->peer_keeps_alive = channel.is_on;
+            s->app_at = s->heard_at; /* once off, the time begins anew */
+        } else if (channel.type == CHANNEL_EVENT_CLOSE) {
             on_peer_close(s, channel.reason);
         } else if (channel.type == CHANNEL_EVENT_READABLE) {
             if (s->state != SESSION_CLOSING || s->end == SESSION_END_PEER_REASON) {

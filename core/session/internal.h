@@ -115,9 +115,10 @@ struct session {
 
     bool is_client; /* of DTLS */
     bool peer_is_hawser, peer_has_renomination;
-    bool open_due;    /* an OPEN event is to be given out */
-    bool closed_due;  /* a CLOSED event is to be given out */
-    bool peer_closed; /* the peer's CLOSE came, with peer_reason */
+    bool keeps_alive, peer_keeps_alive; /* no zombie */
+    bool open_due;                      /* an OPEN event is to be given out */
+    bool closed_due;                    /* a CLOSED event is to be given out */
+    bool peer_closed;                   /* the peer's CLOSE came, with peer_reason */
     unsigned peer_reason;
     enum session_end end; /* set once, when closing begins or the session ends */
     uint8_t remote_fingerprint[DTLS_FINGERPRINT_BYTES];

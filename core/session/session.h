@@ -197,6 +197,9 @@ size_t session_send(struct session *s, usec now, unsigned channel, struct bytes 
 struct bytes session_peek(struct session *s, usec now, unsigned channel);
 void session_consume(struct session *s, usec now, unsigned channel, size_t len);
 
+/* While on, at either side of an open session, zombie_us does not apply. */
+void session_keep_alive(struct session *s, usec now, bool is_on);
+
 /* Flushes, tells the peer the reason (a hawser), shuts down; SESSION_EVENT_CLOSED follows. */
 void session_close(struct session *s, usec now, unsigned reason);
 

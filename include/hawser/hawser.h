@@ -162,6 +162,10 @@ HAWSER_API int hawser_connect(const char *remote_id, int lan_mode, int timeout_m
 /* Ends a pending connect with -19. HAWSER_ERR_INVALID: finished or unknown; nothing changes. */
 HAWSER_API int hawser_connect_break(const char *trace_id);
 
+/* Keeps a session that has no application data for long: neither side closes it as a zombie (-108)
+ * while this is on (1) at either; off (0) begins that time anew. Paths are kept in any case. */
+HAWSER_API int hawser_keep_alive(int handle, int on);
+
 /* Flushes what was accepted for sending (at most "flush_ms"), tells the peer, frees. Blocked calls
  * on the handle return -14, later ones -11. */
 HAWSER_API int hawser_disconnect(int handle);

@@ -344,6 +344,23 @@ static int zombie(void)
     return code;
 }
 
+/* The same, but for hawser_keep_alive(): then only the bye ends it. */
+static int kept(void)
+{
+    struct pair_of_handles h;
+    int code = INT_MAX;
+
+    if (!stage_reinit("zombie_ms", "300"))
+        return INT_MAX;
+    h = stage_connect();
+    if (hawser_keep_alive(h.app, 2) == HAWSER_ERR_INVALID && hawser_keep_alive(h.app, 1) == 0 &&
+        hawser_recv_data(h.app, 0, &code, 1, 1000) == HAWSER_ERR_TIMEOUT)
+        code = hawser_active_check(h.app) >= 0 ? 0 : INT_MAX;
+    (void)hawser_disconnect(h.app);
+    (void)stage_reinit("zombie_ms", NULL);
+    return code;
+}
+
 static int killed(void)
 {
     struct pair_of_handles h;
@@ -369,6 +386,7 @@ static const struct row gone_rows[] = {
     { "the device aborts without a word", -12, aborted },
     { "it closes while nobody reads", -109, closed_over_full_buffers },
     { "no application data", -108, zombie },
+    { "none, and it is to be kept", 0, kept },
     { "the device's process is killed", -13, killed },
     { "the device is not online", -6, not_online },
 };

@@ -158,6 +158,28 @@ TEST(an_idle_session_lives_until_its_zombie_time)
     session_pair_deinit(&p);
 }
 
+TEST(a_session_that_is_kept_is_no_zombie)
+{
+    for (int keeper = 0; keeper < 2; keeper++) {
+        static struct session_pair p;
+
+        open_pair(&p, &(struct session_config){ .zombie_us = 300 * SECOND });
+        session_keep_alive(p.end[keeper], p.now, true);
+        session_pair_drain(&p, keeper);
+        session_pair_run(&p, p.now + 1000 * SECOND);
+        CHECK("both live, whoever asked",
+              !p.seen[OFFERER].is_closed && !p.seen[ANSWERER].is_closed);
+        session_keep_alive(p.end[keeper], p.now, false);
+        session_pair_drain(&p, keeper);
+        session_pair_run(&p, p.now + 290 * SECOND);
+        CHECK("then the time begins anew",
+              !p.seen[OFFERER].is_closed && !p.seen[ANSWERER].is_closed);
+        session_pair_run(&p, p.now + 20 * SECOND);
+        CHECK("and ends", p.seen[OFFERER].is_closed && p.seen[ANSWERER].is_closed);
+        session_pair_deinit(&p);
+    }
+}
+
 static void alter_answer(int from, struct session_description *d)
 {
     if (from == ANSWERER)
@@ -260,6 +282,7 @@ TESTS(TEST_ROW(bytes_flow_on_eight_channels_both_ways),
       TEST_ROW(closing_does_not_wait_for_a_peer_that_is_gone), TEST_ROW(silence_ends_a_session),
       TEST_ROW(an_outage_of_half_the_dead_time_ends_nothing),
       TEST_ROW(an_idle_session_lives_until_its_zombie_time),
+      TEST_ROW(a_session_that_is_kept_is_no_zombie),
       TEST_ROW(a_certificate_that_was_not_signalled_ends_it),
       TEST_ROW(an_answer_may_come_after_what_it_announces), TEST_ROW(nobody_there_is_an_end_too),
       TEST_ROW(who_begins_the_handshake_is_the_answerers_choice),
