@@ -95,7 +95,7 @@ class Nice:
 
     def _servers(self, kind):
         """libnice cannot do TURN over TLS: where only 443 is open it may do without."""
-        ip = f"[{kind.server}]" if kind.family == 6 else kind.server
+        ip = f"[{kind.server}]" if ":" in kind.server else kind.server
         port = 443 if kind.name == "only443" else 3478
         return [f"{ip}:3478", f"udp:{ip}:3478", f"tcp:{ip}:{port}"]
 

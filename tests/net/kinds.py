@@ -12,11 +12,11 @@ class Kind:
     """outer: the NAT that has a public address; inner: one behind it. is_shared: both ends' homes
     are behind the same outer one."""
 
-    def __init__(self, name, title, outer=None, inner=None, is_shared=False, family=4,
+    def __init__(self, name, title, outer=None, inner=None, is_shared=False, families=(4,),
                  has_udp=True, has_linux=False, is_open=False):
         self.name, self.title = name, title
         self.outer, self.inner, self.is_shared = outer, inner, is_shared
-        self.family, self.has_udp, self.has_linux = family, has_udp, has_linux
+        self.families, self.has_udp, self.has_linux = families, has_udp, has_linux
         self.is_symmetric = "mapping=address-and-port" in (outer or "")
         self.is_strict = (APD in (outer or "") + (inner or "") or has_linux) and not is_open
 
@@ -33,9 +33,12 @@ class Kind:
         if self.inner:
             lines.append(f"nat {host}-home outside=100.64.{number}.{2 + end} {self.inner} {behind}")
             behind = f"behind={host}-home"
-        address = f"addr={private}" if self.outer else f"addr={public}"
-        if self.family == 6:
-            address = f"addr=2001:db8:2:{number:x}::{2 + end}"
+        addresses = [private if self.outer else public] if 4 in self.families else []
+        if 6 in self.families:
+            addresses.append(f"2001:db8:2:{number:x}::{2 + end}")
+        address = "addr=" + ",".join(addresses)
+        if len(addresses) == 2:
+            address += " firewall=address-and-port-dependent"
         if self.has_linux:
             address += f" masquerade={private}"
         return lines + [f"host {host} {address} delay={DELAY} {behind}"]
@@ -43,7 +46,7 @@ class Kind:
     @property
     def server(self):
         """Where it reaches STUN and TURN, by number."""
-        return SERVER6 if self.family == 6 else SERVER4
+        return SERVER4 if 4 in self.families else SERVER6
 
 
 KINDS = [
@@ -58,11 +61,15 @@ KINDS = [
          f"{CONE} {APD}", is_shared=True),
     Kind("noudp", "UDP blocked", f"{CONE} {APD} block=udp", has_udp=False),
     Kind("only443", "443 only", f"{CONE} {APD} block=all-but-443", has_udp=False),
-    Kind("six", "IPv6 only", family=6),
+    Kind("six", "IPv6 only", families=(6,)),
     Kind("linux", "Linux", has_linux=True),
 ]
-# Beside the matrix, each with itself: two hosts in one home, whose NAT does not hairpin.
-BESIDE = [Kind("home", "same home", f"{CONE} {APD}", is_shared=True)]
+# Beside the matrix: two hosts in one home, whose NAT does not hairpin; homes with IPv6 too, whose
+# routers let in over it only whom their hosts have sent to.
+BESIDE = [Kind("home", "same home", f"{CONE} {APD}", is_shared=True),
+          Kind("dual", "dual stack", f"mapping=address-and-port-dependent {APD} ports=random",
+               families=(4, 6))]
+CELLS_BESIDE = [("home", "home"), ("dual", "dual"), ("dual", "six"), ("open", "dual")]
 BY_NAME = {kind.name: kind for kind in KINDS + BESIDE}
 
 
@@ -79,10 +86,12 @@ def plan(kinds):
 
 
 def can_be_direct(a, b):
-    """Whether ICE can find a direct path: both have UDP of one family, and not one of them makes a
-    mapping for each remote while the other lets in only whom it has sent to, port and all."""
-    return (a.has_udp and b.has_udp and a.family == b.family and
-            not (a.is_symmetric and b.is_strict) and not (b.is_symmetric and a.is_strict))
+    """Whether ICE can find a direct path: both have UDP of one family, and over IPv4 it is not so
+    that one makes a mapping for each remote and the other lets in only whom it has sent to, port
+    and all."""
+    common = set(a.families) & set(b.families) if a.has_udp and b.has_udp else set()
+    return 6 in common or (4 in common and not (a.is_symmetric and b.is_strict) and
+                           not (b.is_symmetric and a.is_strict))
 
 
 def most_ms(a, b, answer_ms):
@@ -90,7 +99,7 @@ def most_ms(a, b, answer_ms):
 
     A symmetric NAT lets in only what answers, so where the device has one, its check must come
     first, and the app's, with the handshake in it, half a round trip after."""
-    if can_be_direct(a, b) and b.is_symmetric:
+    if can_be_direct(a, b) and b.is_symmetric and 6 not in a.families:
         return answer_ms + 3 * RTT + 30, "answer + 3 round trips + 30, the device's check first"
     if can_be_direct(a, b):
         return answer_ms + 2.5 * RTT + 30, "answer + 2.5 round trips + 30"

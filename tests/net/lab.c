@@ -135,6 +135,20 @@ static void complain(struct lab *l, usec now, int realm, const struct packet *p,
         route(l, now, realm, &error);
 }
 
+/* What comes in must be asked for; what has no ports, and errors, pass. */
+static bool is_let_through(const struct lab *l, usec now, int port, enum topology_way way,
+                           const struct packet *p)
+{
+    enum nat_side side = way == WAY_UP ? NAT_INSIDE : NAT_OUTSIDE;
+    struct addr from = p->from, to = p->to;
+
+    if (!l->port[port].firewall || p->quoted || (p->kind != PACKET_UDP && p->kind != PACKET_TCP))
+        return true;
+    return nat_input_protocol(l->port[port].firewall, now,
+                              p->kind == PACKET_TCP ? NAT_TCP : NAT_UDP, &side, &from,
+                              &to) == VERDICT_TAKEN;
+}
+
 static void offer(struct lab *l, usec now, int port, enum topology_way way, struct packet *p)
 {
     const struct topology_port *plan = &l->plan.port[port];
@@ -143,6 +157,8 @@ static void offer(struct lab *l, usec now, int port, enum topology_way way, stru
 
     if (l->port[port].is_cut) {
         drop(l, port_name(l, port), "cut", p);
+    } else if (!is_let_through(l, now, port, way, p)) {
+        drop(l, port_name(l, port), "filtered", p);
     } else if (p->len > mtu) {
         drop(l, port_name(l, port), "too big", p);
         if (!link->is_black_hole)
@@ -296,6 +312,14 @@ bool lab_set_nat(struct lab *l, int nat)
     return !nat_new(&n->nat, cfg, &l->rng) && !nat_new(&n->echo, cfg, &l->rng);
 }
 
+static bool add_firewall(struct lab *l, int port)
+{
+    const struct topology_port *p = &l->plan.port[port];
+    struct nat_config cfg = { .is_transparent = true, .filtering = p->firewall };
+
+    return !p->has_firewall || nat_new(&l->port[port].firewall, &cfg, &l->rng) == ERR_OK;
+}
+
 static bool add_port(struct lab *l, int port)
 {
     struct link_config none = { .mtu = MODEL_MTU };
@@ -304,7 +328,7 @@ static bool add_port(struct lab *l, int port)
         if (link_new(&l->port[port].link[way], &none, LAB_PACKETS_MAX, &l->rng))
             return false;
     lab_set_links(l, port);
-    return wiring_add_port(l, port);
+    return add_firewall(l, port) && wiring_add_port(l, port);
 }
 
 bool lab_init(struct lab *l, const struct topology *plan)
@@ -334,6 +358,7 @@ void lab_deinit(struct lab *l)
         close_if_open(l->port[i].tun);
         for (int way = 0; way < WAYS; way++)
             link_free(l->port[i].link[way]);
+        nat_free(l->port[i].firewall);
     }
     for (int i = 0; i < l->plan.nat_count; i++)
         free_nat(&l->nat[i]);

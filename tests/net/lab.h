@@ -25,7 +25,8 @@ struct lab_port {
     int host; /* number */
     int tun;
     struct link *link[WAYS];
-    bool is_cut; /* the cable carries nothing; the host is not told */
+    struct nat *firewall; /* NULL: none */
+    bool is_cut;          /* the cable carries nothing; the host is not told */
 };
 
 struct lab_nat {

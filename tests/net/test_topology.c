@@ -25,6 +25,8 @@ static const struct {
     { "a NAT in a NAT", "nat m outside=100.64.0.2 behind=n block=all-but-443", true },
     { "a host", "host h addr=192.168.1.2,2001:db8::1 behind=m delay=10 up_loss=2.5", true },
     { "its second interface", "host h if=lte0 addr=10.0.0.1 down_rate=3000 black_hole", true },
+    { "a firewall", "host f addr=2001:db8::3 firewall=address-dependent", true },
+    { "a wall of another kind", "host g addr=2001:db8::4 firewall=brick", false },
     { "a name twice", "nat n outside=203.0.113.2", false },
     { "behind nothing", "host i addr=192.168.1.2 behind=nowhere", false },
     { "behind itself", "nat o outside=203.0.113.3 behind=o", false },

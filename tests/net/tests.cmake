@@ -49,6 +49,6 @@ endif()
 
 add_net_test(proves-itself ${NET}/prove ${CMAKE_BINARY_DIR})
 if(TARGET net-app AND TARGET mosquitto-hawser)
-    add_net_test(ten-pairs ${NET}/nat --quick ${CMAKE_BINARY_DIR})
+    add_net_test(eleven-pairs ${NET}/nat --quick ${CMAKE_BINARY_DIR})
     add_net_test(kill ${NET}/kill --seconds 6 --jobs 8 --patience 5 ${CMAKE_BINARY_DIR})
 endif()

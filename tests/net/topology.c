@@ -132,6 +132,12 @@ static bool read_masquerade(const struct target *t, const char *value)
     return addr_parse_ip(&t->port->masquerade, value, 0) && t->port->masquerade.family == ADDR_IPV4;
 }
 
+static bool read_firewall(const struct target *t, const char *value)
+{
+    t->port->has_firewall = true;
+    return read_rule(&t->port->firewall, value);
+}
+
 static bool read_bytes(size_t *out, const char *value)
 {
     double bytes;
@@ -250,6 +256,7 @@ static const struct {
     { "addr", read_addresses, false, true },
     { "if", read_device, false, true },
     { "masquerade", read_masquerade, false, true },
+    { "firewall", read_firewall, false, true },
     { "device_mtu", read_device_mtu, false, true },
 };
 

@@ -2,8 +2,8 @@
  *
  *     nat NAME outside=IP [behind=NAT] [mapping=RULE] [filtering=RULE] [ports=KIND] [hairpinning]
  *         [inbound_refreshing] [timeout=MS] [block=BLOCK]
- *     host NAME addr=IP[,IP...] [if=NAME] [behind=NAT] [masquerade=IP] [device_mtu=BYTES]
- *         [LINK...]
+ *     host NAME addr=IP[,IP...] [if=NAME] [behind=NAT] [masquerade=IP] [firewall=RULE]
+ *         [device_mtu=BYTES] [LINK...]
  *
  *     RULE   endpoint-independent, address-dependent, address-and-port-dependent (RFC 4787), or
  *            short: ei, ad, apd
@@ -15,7 +15,9 @@
  * Milliseconds and percents may have decimals. Further lines of a host give it further interfaces,
  * the first is preferred. A NAT comes before what is behind it. IPv6 passes NATs by. With
  * `masquerade` the host has this address behind a router that is Linux: addr is the router's, and
- * nftables masquerades. `black_hole`: what is over the MTU vanishes without an ICMP error. */
+ * nftables masquerades. `firewall` filters what comes to the host by this rule and translates
+ * nothing, as routers do with IPv6 (RFC 6092). `black_hole`: what is over the MTU vanishes without
+ * an ICMP error. */
 #ifndef HAWSER_TESTS_NET_TOPOLOGY_H
 #define HAWSER_TESTS_NET_TOPOLOGY_H
 
@@ -54,6 +56,8 @@ struct topology_port {
     struct addr addresses[TOPOLOGY_ADDRESSES_MAX];
     size_t address_count;
     struct addr masquerade; /* ADDR_NONE: no router of Linux */
+    bool has_firewall;
+    enum nat_rule firewall;
     int behind;
     size_t device_mtu;
     struct topology_link way[WAYS];
