@@ -60,6 +60,7 @@ struct ice_answer {
     struct addr to;
     uint16_t error_code; /* 0: success */
     uint8_t base, unknown_count;
+    bool is_light; /* carries nothing long */
     uint16_t unknown[STUN_UNKNOWN_MAX];
 };
 
@@ -217,6 +218,7 @@ usec ice_resend_after(const struct ice *a, const struct ice_pair *p);
 void ice_checks_tick(struct ice *a, usec now);
 usec ice_checks_next_timeout(const struct ice *a);
 bool ice_checks_poll(struct ice *a, struct out *out);
+bool ice_may_answer_long(struct ice *a, uint8_t remote, usec now);
 bool ice_all_pairs_failed(const struct ice *a);
 
 /* input.c */
@@ -244,7 +246,7 @@ void ice_schedule_retry(struct ice *a, usec now);
 void ice_retry_tick(struct ice *a, usec now);
 
 /* sped.c */
-void ice_add_sped(const struct ice *a, struct wr *w);
+void ice_add_sped(const struct ice *a, struct wr *w, bool is_light);
 void ice_note_sped(struct ice *a, const struct stun_msg *m);
 bool ice_is_sped_pending(const struct ice *a);
 

@@ -11,12 +11,15 @@ void ice_begin_series(struct ice *a, struct ice_pair *p)
     p->awaited = 0;
 }
 
+static bool is_heavy(const struct ice *a)
+{
+    return a->sped.is_on && a->sped.data.len > ICE_HEAVY_BYTES;
+}
+
 static void take_allowance(struct ice *a, usec now)
 {
-    bool is_heavy = a->sped.is_on && a->sped.data.len > ICE_HEAVY_BYTES;
-
     a->unanswered_full_at =
-        usec_max(a->unanswered_full_at, now) + (is_heavy ? 2 : 1) * ICE_UNANSWERED_REFILL;
+        usec_max(a->unanswered_full_at, now) + (is_heavy(a) ? 2 : 1) * ICE_UNANSWERED_REFILL;
 }
 
 /* Each send is a transaction of its own (deviations.md, I3): only the last byte of the id differs,
@@ -50,13 +53,37 @@ void ice_send_check(struct ice *a, struct ice_pair *p, usec now)
         take_allowance(a, now);
 }
 
-/* A bucket of ICE_UNANSWERED_MAX, as that of the pace. */
+void ice_inherit_allowance(struct ice *a, usec now, const struct ice *before)
+{
+    usec spent = (usec)(ICE_UNANSWERED_MAX - ICE_UNANSWERED_ANEW) * ICE_UNANSWERED_REFILL;
+
+    a->unanswered_full_at =
+        usec_max(a->unanswered_full_at, usec_min(before->unanswered_full_at, now + spent));
+}
+
+/* A bucket of ICE_UNANSWERED_MAX, as that of the pace: whether so many are left. */
+static bool has_left(const struct ice *a, unsigned count, usec now)
+{
+    return now >=
+           a->unanswered_full_at - (usec)(ICE_UNANSWERED_MAX - count) * ICE_UNANSWERED_REFILL;
+}
+
 static bool is_within_budget(const struct ice *a, const struct ice_pair *p, usec now)
 {
-    unsigned kept = p->sends == 0 ? 1 : ICE_UNANSWERED_KEPT;
-
     return a->remotes[p->remote].has_answered ||
-           now >= a->unanswered_full_at - (usec)(ICE_UNANSWERED_MAX - kept) * ICE_UNANSWERED_REFILL;
+           has_left(a, p->sends == 0 ? 1 : ICE_UNANSWERED_KEPT, now);
+}
+
+/* A check's source is whatever its sender wrote there, and an answer with a flight is ten times as
+ * long as the check: they count as checks of ours do, and without allowance the flight stays out. */
+bool ice_may_answer_long(struct ice *a, uint8_t remote, usec now)
+{
+    if (!is_heavy(a) || (remote != ICE_NONE && a->remotes[remote].has_answered))
+        return true;
+    if (!has_left(a, ICE_UNANSWERED_KEPT, now))
+        return false;
+    take_allowance(a, now);
+    return true;
 }
 
 /* The least round trip to the peer that is known, 0 if none is. */
@@ -209,7 +236,7 @@ static void encode_check(const struct ice *a, const struct ice_pair *p, struct w
     if (p->said_nomination & 1 && a->selected != ICE_NONE && p == &a->pairs[a->selected])
         stun_add_u32(w, STUN_ATTR_NOMINATION, a->nomination);
     stun_add_u32(w, STUN_ATTR_PRIORITY, priority_as_learned(&a->bases[p->base]));
-    ice_add_sped(a, w);
+    ice_add_sped(a, w, false);
     stun_add_integrity(w, bytes_of_string(a->remote_pwd));
     stun_add_fingerprint(w);
 }

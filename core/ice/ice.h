@@ -80,6 +80,10 @@ struct ice_event {
 int ice_new(struct ice **out, const struct ice_config *cfg, const struct rng *rng);
 void ice_free(struct ice *a);
 
+/* Agents of one session share what may be sent to addresses that have not answered: `a` has spent
+ * what `before` had, but for a little. To be called for a new agent, and for the one that stays. */
+void ice_inherit_allowance(struct ice *a, usec now, const struct ice *before);
+
 const char *ice_ufrag(const struct ice *a);
 const char *ice_pwd(const struct ice *a);
 bool ice_is_controlling(const struct ice *a); /* may change by role conflict */

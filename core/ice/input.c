@@ -32,7 +32,7 @@ static void encode_answer(const struct ice *a, const struct ice_answer *answer, 
     else
         stun_add_xor_mapped(w, &answer->to);
     if (!answer->error_code)
-        ice_add_sped(a, w);
+        ice_add_sped(a, w, answer->is_light);
     if (answer->error_code == UNKNOWN_ATTRIBUTE)
         stun_add_unknown(w, &request);
     stun_add_integrity(w, bytes_of_string(a->pwd));
@@ -63,7 +63,7 @@ bool ice_answers_poll(struct ice *a, struct out *out)
     out->to = answer.to;
     w = wr_of(out_next(out), out_room(out));
     encode_answer(a, &answer, &w);
-    a->has_sent_sped = a->sped.is_on && !answer.error_code;
+    a->has_sent_sped = a->sped.is_on && !answer.error_code && !answer.is_light;
     if (w.ok)
         out_add(out, w.len);
     return w.ok;
@@ -153,6 +153,8 @@ static enum verdict on_request(struct ice *a, usec now, uint8_t base, const stru
     if (conflict == WE_YIELD)
         ice_switch_role(a);
     queue_answer(a, base, from, m, 0);
+    a->answers[a->answer_count - 1].is_light =
+        !ice_may_answer_long(a, pair == ICE_NONE ? ICE_NONE : a->pairs[pair].remote, now);
     ice_note_sped(a, m);
     if (pair == ICE_NONE)
         return VERDICT_LIMIT; /* answered, but we do not ask back (deviations.md, I11) */

@@ -35,6 +35,10 @@
 #define ICE_UNANSWERED_KEPT   100
 #define ICE_UNANSWERED_REFILL (2 * SECOND)
 
+/* An agent that follows another has what that one left of it, or this: enough to ask once by each
+ * pair and to repeat a little, however much was asked in vain before. */
+#define ICE_UNANSWERED_ANEW 120
+
 /* One that carries so much data (SPED) counts twice. */
 #define ICE_HEAVY_BYTES 200
 

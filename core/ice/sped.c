@@ -26,12 +26,12 @@ bool ice_is_sped_pending(const struct ice *a)
     return a->sped.is_on && a->sped.has_data && a->sped.data.len;
 }
 
-void ice_add_sped(const struct ice *a, struct wr *w)
+void ice_add_sped(const struct ice *a, struct wr *w, bool is_light)
 {
     if (!a->sped.is_on)
         return;
-    if (a->sped.has_data)
-        stun_add_bytes(w, STUN_ATTR_DTLS, a->sped.data);
+    if (a->sped.has_data) /* an empty one says that we can */
+        stun_add_bytes(w, STUN_ATTR_DTLS, is_light ? bytes_of(NULL, 0) : a->sped.data);
     stun_add_bytes(w, STUN_ATTR_DTLS_ACKS, a->sped.acks);
 }
 

@@ -78,7 +78,8 @@ struct restarts {
     usec allowed_at;                    /* the next one by ourselves, not before */
     usec gap_us;                        /* what follows after that one */
     unsigned repeats;                   /* of a beginning that is not answered */
-    usec full_at;                       /* when the peer has its whole allowance again */
+    usec full_at;                       /* when the peer has its whole allowance again, … */
+    usec told_full_at;                  /* … and that of answers to what it repeats */
     unsigned finished;                  /* how many found a path */
     uint32_t seen[SESSION_UFRAGS_SEEN]; /* CRCs of the peer's ufrags, of older generations */
     unsigned seen_count;

@@ -15,7 +15,12 @@
 /* Each description of the peer's makes us send checks to addresses it names: no more than these at
  * once, and one more per refill. */
 #define PEER_BURST     4
-#define PEER_REFILL_US (2 * SECOND)
+#define PEER_REFILL_US (3 * SECOND)
+
+/* Nor does it get more answers to what it repeats: each is a message of ours, and makes us look for
+ * relays that are missing. */
+#define TELL_BURST     4
+#define TELL_REFILL_US SECOND
 
 static bool may_restart(const struct session *s)
 {
@@ -50,15 +55,25 @@ static int make_agent(struct session *s, usec now, struct agent *a)
 {
     int err = session_agent_init(s, now, a, ice_is_controlling(s->agent.ice));
 
+    if (!err)
+        ice_inherit_allowance(a->ice, now, session_newest(s)->ice);
     session_check_relays(s, now);
     a->number = session_newest(s)->number + 1;
     return err;
 }
 
+static void drop_next(struct session *s, usec now)
+{
+    if (!s->next.ice)
+        return;
+    remember_ufrag(s, &s->next);
+    ice_inherit_allowance(s->agent.ice, now, s->next.ice);
+    session_agent_deinit(&s->next);
+}
+
 static void put_agent(struct session *s, usec now, const struct agent *a)
 {
-    remember_ufrag(s, &s->next);
-    session_agent_deinit(&s->next);
+    drop_next(s, now);
     s->next = *a;
     session_end_gathering(s, now);
 }
@@ -130,8 +145,7 @@ void session_restart_tick(struct session *s, usec now)
 /* The new agent found nothing. The old one goes on, with what it has. */
 void session_restart_failed(struct session *s, usec now)
 {
-    remember_ufrag(s, &s->next);
-    session_agent_deinit(&s->next);
+    drop_next(s, now);
     if (s->is_dark) /* the long wait was for that agent */
         s->restarts.at = usec_min(s->restarts.at, now + GAP_MIN_US);
 }
@@ -139,6 +153,7 @@ void session_restart_failed(struct session *s, usec now)
 void session_take_over(struct session *s, usec now)
 {
     remember_ufrag(s, &s->agent);
+    ice_inherit_allowance(s->next.ice, now, s->agent.ice);
     session_agent_deinit(&s->agent);
     s->agent = s->next;
     s->next = (struct agent){ 0 };
@@ -147,12 +162,22 @@ void session_take_over(struct session *s, usec now)
     s->restarts.allowed_at = usec_min(s->restarts.allowed_at, now + GAP_MIN_US);
 }
 
+/* A bucket: `full_at` is when it is full again. */
+static bool take_from(usec *full_at, usec now, int burst, usec refill_us)
+{
+    if (*full_at > now + (burst - 1) * refill_us)
+        return false;
+    *full_at = usec_max(*full_at, now) + refill_us;
+    return true;
+}
+
 /* The same once more: our answer may have been lost. That to the first one went its own way. */
 static int on_repeated(struct session *s, usec now, struct agent *a,
                        const struct session_description *d)
 {
     session_agent_add_remotes(s, now, a, d);
-    if (a->number > 0 && strcmp(d->answers, ice_ufrag(a->ice)) != 0)
+    if (a->number > 0 && strcmp(d->answers, ice_ufrag(a->ice)) != 0 &&
+        take_from(&s->restarts.told_full_at, now, TELL_BURST, TELL_REFILL_US))
         s->restarts.is_due = true;
     return ERR_OK;
 }
@@ -171,22 +196,12 @@ static int on_answer(struct session *s, usec now, const struct session_descripti
     return ERR_OK;
 }
 
-static bool take_allowance(struct session *s, usec now)
-{
-    struct restarts *r = &s->restarts;
-
-    if (r->full_at > now + (PEER_BURST - 1) * PEER_REFILL_US)
-        return false;
-    r->full_at = usec_max(r->full_at, now) + PEER_REFILL_US;
-    return true;
-}
-
 static int on_begun(struct session *s, usec now, const struct session_description *d)
 {
     struct agent a;
     int err;
 
-    if (!take_allowance(s, now))
+    if (!take_from(&s->restarts.full_at, now, PEER_BURST, PEER_REFILL_US))
         return ERR_LIMIT;
     err = make_agent(s, now, &a);
     if (err)

@@ -223,7 +223,40 @@ TEST(what_waits_is_carried_soon_and_within_limits)
     ice_free(p.ice);
 }
 
-TESTS(TEST_ROW(requests_and_answers_carry_what_is_set),
+/* Whoever knows the password may write any source on its checks. */
+TEST(answers_to_addresses_that_never_answer_are_soon_short)
+{
+    const struct ice_sped sped = { .is_on = true,
+                                   .has_data = true,
+                                   .data = { flight, sizeof flight } };
+    size_t carried = 0, answers = 0;
+    usec now = PEER_NOW;
+    struct stun_msg m;
+    struct peer p;
+    uint8_t raw[700];
+
+    peer_init_asked(&p);
+    ice_set_sped(p.ice, &sped);
+    for (unsigned i = 0; i < 2000; i++, now += MILLISECOND) {
+        p.from = peer_addr("203.0.113.9:1");
+        p.from.port = (uint16_t)(1 + i % 400);
+        ice_input(p.ice, now, &p.host, &p.from, peer_request(&p, NO_FLAW, raw));
+        while (next_out(&p, &m)) {
+            if (m.class != STUN_SUCCESS)
+                continue;
+            answers++;
+            carried += m.dtls.len > 0;
+            CHECK("the ability is always shown", m.has & STUN_HAS_DTLS);
+            CHECK("and told when carried", ice_has_sent_sped(p.ice) == (m.dtls.len > 0));
+        }
+    }
+    CHECK("all were answered", answers == 2000);
+    CHECK("few of them at length", carried > 20 && carried <= ICE_UNANSWERED_MAX / 2);
+    ice_free(p.ice);
+}
+
+TESTS(TEST_ROW(answers_to_addresses_that_never_answer_are_soon_short),
+      TEST_ROW(requests_and_answers_carry_what_is_set),
       TEST_ROW(the_longest_names_and_a_full_datagram_fit),
       TEST_ROW(errors_and_questions_to_servers_carry_nothing),
       TEST_ROW(only_authentic_messages_bring_data), TEST_ROW(behind_the_integrity_nothing_counts),
