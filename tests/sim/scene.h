@@ -68,6 +68,7 @@ void scene_end(struct scene *c, struct stage *s, const char *detail);
     X(kill, "NATs, addresses, interfaces, servers die in a transfer: nothing lost, gaps short") \
     X(idle, "an idle hour behind NATs of 30 s timeout lives on one check per 15 s")             \
     X(glare, "restarts of both sides at once, lost, repeated, late")                            \
+    X(hostile, "a peer cannot make us send much to others")                                     \
     X(servers, "lying and silent servers cost their own candidates only")
 
 /* Runs the scenario of this name, dashes as underscores; -1: there is none, else its failures. */
