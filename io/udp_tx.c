@@ -9,22 +9,19 @@
 #include "io/sockaddr.h"
 
 /* Room for one in_pktinfo or in6_pktinfo, and the segment length. */
-union control {
-    struct cmsghdr align;
-    char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))];
-};
+#define CONTROL_BYTES (CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t)))
 
 /* The address and the control messages that all datagrams of a run share. */
 struct envelope {
     struct sockaddr_storage to;
     socklen_t to_len;
-    union control control;
+    _Alignas(struct cmsghdr) char control[CONTROL_BYTES];
     size_t control_len;
 };
 
 static void add_control(struct envelope *e, int level, int type, const void *data, size_t len)
 {
-    struct cmsghdr *c = (struct cmsghdr *)(void *)(e->control.bytes + e->control_len);
+    struct cmsghdr *c = (struct cmsghdr *)(void *)(e->control + e->control_len);
 
     *c = (struct cmsghdr){ .cmsg_level = level, .cmsg_type = type, .cmsg_len = CMSG_LEN(len) };
     memcpy(CMSG_DATA(c), data, len);
@@ -67,7 +64,7 @@ static struct msghdr header_of(struct envelope *e, struct iovec *iov)
                         .msg_controllen = e->control_len };
 
     if (e->control_len)
-        h.msg_control = &e->control;
+        h.msg_control = e->control;
     return h;
 }
 

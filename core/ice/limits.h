@@ -3,7 +3,7 @@
 #define HAWSER_ICE_LIMITS_H
 
 #define ICE_BASES_MAX   16 /* sockets and relayed addresses of ours */
-#define ICE_QUERIES_MAX 32 /* questions to STUN servers under way */
+#define ICE_QUERIES_MAX 16 /* questions to STUN servers under way */
 #define ICE_ANSWERS_MAX 16 /* answers to the peer's checks waiting for poll_output */
 
 /* Checks that may go without waiting for Ta; the allowance refills by one per Ta. A handful of

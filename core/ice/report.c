@@ -59,6 +59,8 @@ size_t ice_get_pairs(const struct ice *a, struct ice_pair_info *out, size_t max)
             if (!is_taken[i] && (best == ICE_NONE || ice_pair_priority(a, &a->pairs[i]) >
                                                          ice_pair_priority(a, &a->pairs[best])))
                 best = i;
+        if (best == ICE_NONE)
+            break; /* cannot be: there are more pairs than were taken */
         is_taken[best] = true;
         out[count] = info_of(a, best);
     }
