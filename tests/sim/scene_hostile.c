@@ -10,10 +10,10 @@
 #define VICTIM     0x5db8d822
 #define SPAN       (60 * SECOND)
 
-/* The agent takes 32 candidates and asks each a bounded number of times; a restart begins anew, but
- * only every other second. */
+/* The agent takes 32 candidates and asks each a bounded number of times; restarts begin anew, but
+ * only every few seconds. */
 #define AT_ONCE_MAX    400
-#define PER_SECOND_MAX 200
+#define PER_SECOND_MAX 30
 
 struct watch {
     struct addr victim;
