@@ -31,6 +31,11 @@ enum {
 #define RUN_US          (2 * MILLISECOND) /* what may arrive and be acknowledged as one */
 #define CRUISE_MOST_US  (2 * SECOND)
 
+/* A peer that acknowledges as it likes makes any number of its rate and its round trip: bytes in a
+ * second, whose products are still numbers, and bytes in flight. */
+#define RATE_MOST   (UINT64_C(1) << 33)
+#define FLIGHT_MOST (UINT64_C(1) << 30)
+
 static uint64_t max_rate(const struct cc_bbr *b)
 {
     uint64_t most = 0;
@@ -45,7 +50,10 @@ static uint64_t max_rate(const struct cc_bbr *b)
  * would be too little. */
 static size_t product(const struct cc_bbr *b)
 {
-    return (size_t)(max_rate(b) * (uint64_t)(b->min_rtt_us + 2 * b->jitter_us) / SECOND);
+    uint64_t took_us = (uint64_t)usec_min(b->min_rtt_us + 2 * b->jitter_us, 10 * MINUTE);
+    uint64_t bytes = max_rate(b) * took_us / SECOND;
+
+    return (size_t)(bytes < FLIGHT_MOST ? bytes : FLIGHT_MOST);
 }
 
 static size_t packets(const struct cc *cc, size_t count)
@@ -107,9 +115,10 @@ static void bbr_start(struct cc *cc, usec now)
 static void learn_rate(struct cc_bbr *b, const struct cc_sample *sample)
 {
     uint64_t *slot = &b->rates[b->round % CC_BBR_ROUNDS];
+    uint64_t rate = sample->rate < RATE_MOST ? sample->rate : RATE_MOST;
 
-    if (sample->rate > *slot && (!sample->is_app_limited || sample->rate >= max_rate(b)))
-        *slot = sample->rate;
+    if (rate > *slot && (!sample->is_app_limited || rate >= max_rate(b)))
+        *slot = rate;
 }
 
 static uint32_t loss_ppm(const struct cc_bbr *b)
@@ -201,7 +210,7 @@ static void on_round_of_state(struct cc *cc, usec now, const struct cc_sample *s
     case CC_BBR_UP:
         if (too_much)
             yield(cc);
-        else if (b->inflight_hi != SIZE_MAX && sample->is_limited)
+        else if (b->inflight_hi < cc->cwnd_bytes_max && sample->is_limited)
             b->inflight_hi += b->inflight_hi / 4;
         if (too_much || b->round - b->state_round >= 2)
             enter(cc, CC_BBR_DOWN, now);

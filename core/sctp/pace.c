@@ -14,20 +14,30 @@ static int64_t burst_of(const struct sctp *s)
     return burst > least ? burst : least;
 }
 
+/* Whole bytes only: time that was too short for one counts on, or who asks often would get fewer, if
+ * any. */
+static void add_tokens(struct sctp *s, usec since)
+{
+    uint64_t rate = s->cc.pacing_rate, more = rate * (uint64_t)since / SECOND;
+
+    s->tx.tokens += (int64_t)more;
+    s->tx.paced_at += (usec)((more * SECOND + rate - 1) / rate);
+}
+
 void pace_refill(struct sctp *s, usec now)
 {
     int64_t burst = burst_of(s);
     usec since = now - s->tx.paced_at;
+    bool is_long = since >= BURST_US * 8;
 
     if (!s->cc.pacing_rate)
         return;
-    if (since >= BURST_US * 8)
+    if (!is_long && since > 0)
+        add_tokens(s, since);
+    if (is_long || s->tx.tokens >= burst) {
         s->tx.tokens = burst;
-    else if (since > 0)
-        s->tx.tokens += (int64_t)(s->cc.pacing_rate * (uint64_t)since / SECOND);
-    if (s->tx.tokens > burst)
-        s->tx.tokens = burst;
-    s->tx.paced_at = now;
+        s->tx.paced_at = now;
+    }
     s->pace_at = USEC_NEVER;
 }
 

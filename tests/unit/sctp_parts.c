@@ -1,8 +1,5 @@
 /* The small state modules below an association: sets of TSNs, parked chunks, RTO, window. */
-#include "core/sctp/cc.h"
-#include "core/sctp/park.h"
-#include "core/sctp/rto.h"
-#include "core/sctp/tsn.h"
+#include "core/sctp/assoc.h"
 
 #include <stdlib.h>
 
@@ -307,7 +304,54 @@ TEST(newreno_grows_and_shrinks)
     CHECK("never above the limit", cc.cwnd_bytes == 100000);
 }
 
-TESTS(TEST_ROW(serial_numbers_wrap), TEST_ROW(a_set_of_tsns_is_what_was_added),
+/* However often it is asked, and not more after a pause than a burst. */
+TEST(pacing_counts_every_byte)
+{
+    static const usec steps[] = { 1, 3, 7, 19, 250, MILLISECOND, 10 * MILLISECOND };
+
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        struct sctp s = { .cc = { .pacing_rate = 100000, .packet_bytes = 1000 } };
+        usec end = 15 * SECOND / 100;
+
+        s.tx.tokens = -15000;
+        for (usec now = steps[i]; now <= end; now += steps[i])
+            pace_refill(&s, now);
+        CHECK("as much as the rate says", s.tx.tokens <= 0 && s.tx.tokens > -1600);
+        pace_refill(&s, 2 * SECOND);
+        CHECK("a burst", s.tx.tokens == 10000);
+        pace_refill(&s, 3 * SECOND);
+        pace_take(&s, 10000);
+        pace_refill(&s, 3 * SECOND);
+        CHECK("and no second one", s.tx.tokens == 0 && !pace_allows(&s));
+    }
+}
+
+/* Rates and round trips as a lying peer would have them. */
+TEST(a_model_of_lies_stays_within_its_limits)
+{
+    static const uint64_t rates[] = { 0, 1, 1000000, UINT64_C(8) << 40, UINT64_MAX };
+    static const usec rtts[] = { 0, 1, 50 * MILLISECOND, 60 * SECOND, UINT32_MAX };
+    struct cc cc = { .ops = &cc_bbr, .packet_bytes = 1000, .cwnd_bytes_max = 9 << 20 };
+    usec now = SECOND;
+
+    cc.ops->start(&cc, now);
+    for (unsigned i = 0; i < 100000; i++, now += 777) {
+        struct cc_sample sample = { .acked = 1000,
+                                    .lost = i % 7 == 0 ? 5000 : 0,
+                                    .flight = i % 50000,
+                                    .rate = rates[i / 3 % COUNT(rates)],
+                                    .rtt_us = rtts[i / 5 % COUNT(rtts)],
+                                    .is_round = i % 3 == 0,
+                                    .is_limited = true };
+
+        cc.ops->on_ack(&cc, now, &sample);
+        CHECK("a window", cc.cwnd_bytes >= 1000 && cc.cwnd_bytes <= cc.cwnd_bytes_max);
+        CHECK("a rate whose sums fit", cc.pacing_rate <= UINT64_C(1) << 35);
+    }
+}
+
+TESTS(TEST_ROW(pacing_counts_every_byte), TEST_ROW(a_model_of_lies_stays_within_its_limits),
+      TEST_ROW(serial_numbers_wrap), TEST_ROW(a_set_of_tsns_is_what_was_added),
       TEST_ROW(ranges_join_what_they_touch), TEST_ROW(differences_are_what_one_set_has_more),
       TEST_ROW(a_full_set_says_so_and_stays),
       TEST_ROW(parked_chunks_are_found_by_what_they_wait_for),
