@@ -26,7 +26,8 @@
 #define TURN_KEEPALIVE_US   (14 * SECOND) /* twice this is below the 30 s of hasty NATs */
 #define TURN_PERMISSION_US  (TURN_PERMISSION_LIFETIME_S * SECOND * 4 / 5) /* until renewed */
 #define TURN_CHANNEL_US     (TURN_CHANNEL_LIFETIME_S * SECOND * 4 / 5)
-#define TURN_LIFETIME_MAX_S 3600 /* whatever the server says: so often it is asked at least */
+#define TURN_UNWANTED_US    MINUTE /* a permission gives its place to another after so long */
+#define TURN_LIFETIME_MAX_S 3600   /* whatever the server says: so often it is asked at least */
 
 #define TURN_GRANTS_MAX (TURN_PERMISSIONS_MAX + TURN_CHANNELS_MAX)
 #define TURN_ASKS       (1 + TURN_GRANTS_MAX) /* 0 is the allocation's, 1 + i that of grant i */
@@ -54,6 +55,7 @@ struct turn_grant {
     struct addr peer;
     uint16_t channel;
     uint8_t state;
+    usec wanted_at; /* when it was last asked for by the owner */
     usec renew_at;
 };
 

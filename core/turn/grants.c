@@ -85,6 +85,26 @@ static struct turn_grant *find_room(struct turn *t, size_t from, size_t to)
     return NULL;
 }
 
+/* A peer that moves about has a new address each time, and old ones are nobody's business. Those
+ * that a channel speaks to are in use; the server forgets the others when they are not renewed. */
+static struct turn_grant *find_unwanted(struct turn *t, usec now)
+{
+    struct turn_grant *oldest = NULL;
+
+    for (size_t i = 0; i < TURN_PERMISSIONS_MAX; i++) {
+        struct turn_grant *g = &t->grants[i];
+        bool is_used = false;
+
+        for (size_t k = TURN_PERMISSIONS_MAX; k < TURN_GRANTS_MAX; k++)
+            is_used |= t->grants[k].state != TURN_GRANT_FREE &&
+                       addr_equal_ip(&t->grants[k].peer, &g->peer);
+        if (!is_used && now >= g->wanted_at + TURN_UNWANTED_US &&
+            (!oldest || g->wanted_at < oldest->wanted_at))
+            oldest = g;
+    }
+    return oldest;
+}
+
 /* Not even asked for: what is nobody's address, and the server's own services. */
 static bool is_possible(const struct turn *t, const struct addr *peer)
 {
@@ -102,12 +122,17 @@ int turn_permit(struct turn *t, usec now, const struct addr *peer)
         return ERR_WRONG_STATE;
     if (!is_possible(t, peer))
         return ERR_INVALID;
-    if (find_permission(t, peer))
+    g = find_permission(t, peer);
+    if (g) {
+        g->wanted_at = now;
         return ERR_OK;
+    }
     g = find_room(t, 0, TURN_PERMISSIONS_MAX);
     if (!g)
+        g = find_unwanted(t, now);
+    if (!g)
         return ERR_LIMIT;
-    *g = (struct turn_grant){ .peer = *peer, .state = TURN_GRANT_ASKED };
+    *g = (struct turn_grant){ .peer = *peer, .state = TURN_GRANT_ASKED, .wanted_at = now };
     g->peer.port = 0;
     ask_for(t, g, now);
     return ERR_OK;

@@ -256,6 +256,37 @@ TEST(limits)
     turn_net_deinit(&n);
 }
 
+static struct addr mobile(unsigned i)
+{
+    return (struct addr){ .family = ADDR_IPV4,
+                          .ip = { 9, 9, (uint8_t)(i >> 8), (uint8_t)i },
+                          .port = 1 };
+}
+
+/* Old addresses make room, but not for a flood of new ones, nor that of a channel. */
+TEST(a_peer_with_another_address_every_day)
+{
+    unsigned taken = 0;
+
+    begin(0, ADDR_IPV4);
+    CHECK("one is spoken to", turn_bind(n.turn, n.now, &n.peer) == ERR_OK);
+    for (unsigned i = 0; i < 10 * TURN_PERMISSIONS_MAX; i++) {
+        struct addr peer = mobile(i);
+
+        CHECK("room", turn_permit(n.turn, n.now, &peer) == ERR_OK);
+        turn_net_run(&n, n.now + 5 * SECOND);
+    }
+    turn_net_from(&n, &n.peer, bytes_of_string("hello"));
+    CHECK("still heard", n.at_client_count == 1);
+    for (unsigned i = 0; i < 500; i++) {
+        struct addr peer = mobile(1000 + i);
+
+        taken += turn_permit(n.turn, n.now, &peer) == ERR_OK;
+    }
+    CHECK("no more than there is room", taken < TURN_PERMISSIONS_MAX);
+    turn_net_deinit(&n);
+}
+
 static const struct {
     const char *claim, *peer;
 } impossible[] = {
@@ -367,7 +398,8 @@ TEST(too_long_a_datagram)
     turn_net_deinit(&n);
 }
 
-TESTS(TEST_ROW(datagrams_go_both_ways_as_indications), TEST_ROW(datagrams_go_both_ways_by_channel),
+TESTS(TEST_ROW(a_peer_with_another_address_every_day),
+      TEST_ROW(datagrams_go_both_ways_as_indications), TEST_ROW(datagrams_go_both_ways_by_channel),
       TEST_ROW(data_follows_the_permission_in_the_same_moment), TEST_ROW(runs_arrive_as_they_were),
       TEST_ROW(what_wrapping_costs), TEST_ROW(no_room_changes_nothing),
       TEST_ROW(a_refusal_costs_only_that_peer), TEST_ROW(strangers_are_not_heard),
