@@ -75,7 +75,7 @@ static bool is_within_budget(const struct ice *a, const struct ice_pair *p, usec
 }
 
 /* A check's source is whatever its sender wrote there, and an answer with a flight is ten times as
- * long as the check: they count as checks of ours do, and without allowance the flight stays out. */
+ * long: it counts as a check of ours does, and without allowance the flight stays out. */
 bool ice_may_answer_long(struct ice *a, uint8_t remote, usec now)
 {
     if (!is_heavy(a) || (remote != ICE_NONE && a->remotes[remote].has_answered))
