@@ -184,12 +184,14 @@ static enum verdict hold(struct dtls *d, struct bytes dgram)
 static enum verdict on_flight(struct dtls *d, usec now, const struct dtls_scan *scan)
 {
     size_t data_len = scan->whole.len - scan->flight.len;
+    enum verdict held = VERDICT_TAKEN;
 
-    /* Data that overtook the Finished, or came with it, waits for the keys: not for OpenSSL. */
-    if (data_len && hold(d, bytes_of(scan->whole.data + scan->flight.len, data_len)))
-        return VERDICT_LIMIT;
+    /* Data that overtook the Finished, or came with it, waits for the keys: not for OpenSSL. Others
+     * can fill its place with noise, which must not keep the flight out. */
+    if (data_len)
+        held = hold(d, bytes_of(scan->whole.data + scan->flight.len, data_len));
     if (scan->flight.len == 0)
-        return VERDICT_TAKEN;
+        return held;
     if (scan->sealed_count > SEALED_EARLY_MAX - d->sealed_early)
         return VERDICT_LIMIT;
     d->sealed_early += scan->sealed_count;

@@ -14,8 +14,8 @@ static int64_t burst_of(const struct sctp *s)
     return burst > least ? burst : least;
 }
 
-/* Whole bytes only: time that was too short for one counts on, or who asks often would get fewer, if
- * any. */
+/* Whole bytes only: time that was too short for one counts on, or who asks often would get fewer,
+ * if any. */
 static void add_tokens(struct sctp *s, usec since)
 {
     uint64_t rate = s->cc.pacing_rate, more = rate * (uint64_t)since / SECOND;

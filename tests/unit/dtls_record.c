@@ -257,6 +257,30 @@ TEST(data_that_overtakes_the_finished)
     dtls_pair_deinit(&pair);
 }
 
+/* A record that nobody sealed. */
+static const uint8_t noise[] = { 23, 254, 253, 0, 1, 0, 0, 0, 0, 9, 9, 0, 3, 1, 2, 3 };
+
+static void append_noise(void *ctx, struct dtls_letter *letter)
+{
+    (void)ctx;
+    memcpy(letter->data + letter->len, noise, sizeof noise);
+    letter->len += sizeof noise;
+}
+
+TEST(noise_that_looks_like_early_data)
+{
+    dtls_pair_init(&pair, 0);
+    pair.meddle = append_noise;
+    dtls_pair_start(&pair);
+    for (int end = 0; end < 2; end++)
+        for (unsigned i = 0; i < 100; i++)
+            (void)dtls_input(pair.end[end], pair.now, bytes_of(noise, sizeof noise));
+    dtls_pair_run(&pair, 10 * SECOND);
+    CHECK("costs no flight", pair.seen[CLIENT].is_up && pair.seen[SERVER].is_up);
+    CHECK("and is nothing", pair.seen[CLIENT].packets + pair.seen[SERVER].packets == 0);
+    dtls_pair_deinit(&pair);
+}
+
 static void treble(void *ctx, struct dtls_letter *letter)
 {
     (void)ctx;
@@ -286,8 +310,8 @@ TEST(server_that_has_not_started)
     dtls_pair_deinit(&pair);
 }
 
-TESTS(TEST_ROW(run_is_sealed_in_place), TEST_ROW(sizes_at_the_limit),
-      TEST_ROW(records_that_share_a_datagram), TEST_ROW(replayed_records_are_dropped),
-      TEST_ROW(any_altered_byte_is_a_drop), TEST_ROW(foreign_and_misplaced_datagrams),
-      TEST_ROW(close_notify_ends_both), TEST_ROW(data_that_overtakes_the_finished),
-      TEST_ROW(server_that_has_not_started))
+TESTS(TEST_ROW(noise_that_looks_like_early_data), TEST_ROW(run_is_sealed_in_place),
+      TEST_ROW(sizes_at_the_limit), TEST_ROW(records_that_share_a_datagram),
+      TEST_ROW(replayed_records_are_dropped), TEST_ROW(any_altered_byte_is_a_drop),
+      TEST_ROW(foreign_and_misplaced_datagrams), TEST_ROW(close_notify_ends_both),
+      TEST_ROW(data_that_overtakes_the_finished), TEST_ROW(server_that_has_not_started))
