@@ -107,6 +107,14 @@ usec scene_after_answer_us(const struct stage *s)
     return first_data_at(s) - peer_seen(s->peers[0])->answer_at;
 }
 
+usec scene_first_after_answer_us(const struct stage *s)
+{
+    usec first =
+        usec_min(peer_app(s->peers[0])->first_data_at, peer_app(s->peers[1])->first_data_at);
+
+    return first - peer_seen(s->peers[0])->answer_at;
+}
+
 usec scene_after_candidate_us(const struct stage *s)
 {
     return first_data_at(s) - peer_ready_at(s->peers[0]);

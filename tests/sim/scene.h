@@ -56,6 +56,9 @@ bool scene_has_flowed(const struct stage *s);
 usec scene_after_answer_us(const struct stage *s);
 usec scene_after_candidate_us(const struct stage *s);
 
+/* How long after the answer alone the first of both first bytes arrived. */
+usec scene_first_after_answer_us(const struct stage *s);
+
 /* What must hold of every stage in the end; then it is taken down. */
 void scene_end(struct scene *c, struct stage *s, const char *detail);
 
