@@ -78,6 +78,7 @@ struct restarts {
     usec allowed_at;                    /* the next one by ourselves, not before */
     usec gap_us;                        /* what follows after that one */
     unsigned repeats;                   /* of a beginning that is not answered */
+    bool has_fallen;                    /* from a direct path to a relay: one restart is due */
     usec full_at;                       /* when the peer has its whole allowance again, … */
     usec told_full_at;                  /* … and that of answers to what it repeats */
     unsigned finished;                  /* how many found a path */
@@ -170,6 +171,7 @@ void session_restart_failed(struct session *s, usec now);
 /* Every path is dark: restart as soon as the last one is long enough ago. */
 void session_schedule_restart(struct session *s, usec now);
 void session_calm_restart(struct session *s);
+void session_restart_after_fall(struct session *s, usec now);
 void session_restart_tick(struct session *s, usec now);
 
 /* paths.c. ICE's next event that concerns the outside as well. */

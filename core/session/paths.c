@@ -129,6 +129,7 @@ static void on_selected(struct session *s, usec now, const struct ice_path *path
     s->path_count++;
     s->is_suspect = false;
     session_calm_restart(s);
+    s->restarts.has_fallen = false;
     s->unanswered_at = USEC_NEVER;
     s->plain_next = 0;
     session_bind_path(s, now);
@@ -174,11 +175,25 @@ static void on_failed(struct session *s, usec now)
         session_finish(s, SESSION_END_NO_PATH, now);
 }
 
+static bool is_by_relay(const struct ice_path *path)
+{
+    return path->local_type == ICE_RELAYED || path->remote_type == ICE_RELAYED;
+}
+
+static void on_changed(struct session *s, usec now, const struct ice_path *path)
+{
+    bool has_fallen = s->state == SESSION_OPEN && !is_by_relay(&s->path) && is_by_relay(path);
+
+    on_selected(s, now, path);
+    if (has_fallen && !s->next.ice)
+        session_restart_after_fall(s, now);
+}
+
 static bool on_news_of_current(struct session *s, const struct ice_event *ev, usec now)
 {
     switch (ev->type) {
     case ICE_EVENT_SELECTED:
-        on_selected(s, now, &ev->path);
+        on_changed(s, now, &ev->path);
         return true;
     case ICE_EVENT_DARK:
         on_dark(s, now);

@@ -10,6 +10,8 @@
 #define GAP_MIN_US (2 * SECOND)
 #define GAP_MAX_US (30 * SECOND)
 
+#define FALL_US SECOND /* what made us fall may be over by then */
+
 #define REPEATS_MAX 8 /* of a description, while the old path works */
 
 /* Each description of the peer's makes us send checks to addresses it names: no more than these at
@@ -115,6 +117,14 @@ void session_schedule_restart(struct session *s, usec now)
         s->restarts.at = usec_max(now, s->restarts.allowed_at);
 }
 
+/* Perhaps only our outside address is another, or the peer's, which a relay does not mind; but a
+ * direct path is found only with what a new gathering tells. The controlling side begins. */
+void session_restart_after_fall(struct session *s, usec now)
+{
+    s->restarts.has_fallen = true;
+    session_schedule_restart(s, now + (ice_is_controlling(s->agent.ice) ? 1 : 3) * FALL_US);
+}
+
 /* There is a path again; but what has been begun shall come to an end. */
 void session_calm_restart(struct session *s)
 {
@@ -132,9 +142,10 @@ void session_restart_tick(struct session *s, usec now)
     if (now < r->at)
         return;
     r->at = USEC_NEVER;
-    if (!may_restart(s) || (!s->is_dark && !s->next.ice))
+    if (!may_restart(s) || (!s->is_dark && !s->next.ice && !r->has_fallen))
         return;
-    if (!s->is_dark && r->repeats++ == REPEATS_MAX) {
+    r->has_fallen = false;
+    if (!s->is_dark && s->next.ice && r->repeats++ == REPEATS_MAX) {
         session_restart_failed(s, now);
         return;
     }

@@ -167,6 +167,24 @@ TEST(a_relay_is_left_for_a_direct_path)
     finish();
 }
 
+/* Only a new gathering finds out that an address has changed: a relay that works hides it. */
+TEST(a_fall_from_direct_to_relay_looks_for_paths_anew)
+{
+    make();
+    add_relay(OFFERER);
+    connect(SECOND);
+    CHECK("direct first", p.seen[OFFERER].path.local_type == ICE_HOST);
+    CHECK("of the first agents", p.seen[OFFERER].restarts + p.seen[ANSWERER].restarts == 0);
+    p.is_direct_cut = true;
+    check_flow("by the relay");
+    CHECK("one begins, the other answers",
+          p.seen[OFFERER].restarts == 1 && p.seen[ANSWERER].restarts == 1);
+    session_pair_run(&p, p.now + MINUTE);
+    check_flow("still");
+    CHECK("once a fall", p.seen[OFFERER].restarts == 1 && p.seen[ANSWERER].restarts == 1);
+    finish();
+}
+
 /* ---- Servers that fail ---------------------------------------------------------------------- */
 
 static void check_direct(const char *claim, usec answered_at)
@@ -352,8 +370,9 @@ TEST(a_stream_of_nonsense)
 }
 
 TESTS(TEST_ROW(by_relay_in_three_and_a_half_round_trips),
-      TEST_ROW(a_relay_is_left_for_a_direct_path), TEST_ROW(a_silent_server_delays_nothing),
-      TEST_ROW(a_wrong_password_costs_one_candidate), TEST_ROW(another_server_is_named),
-      TEST_ROW(a_server_that_forgets_everything), TEST_ROW(a_server_that_lends_us_our_own_address),
-      TEST_ROW(a_peer_that_names_our_server), TEST_ROW(a_stream_that_ends),
-      TEST_ROW(what_cannot_be_added), TEST_ROW(a_stream_of_nonsense))
+      TEST_ROW(a_relay_is_left_for_a_direct_path),
+      TEST_ROW(a_fall_from_direct_to_relay_looks_for_paths_anew),
+      TEST_ROW(a_silent_server_delays_nothing), TEST_ROW(a_wrong_password_costs_one_candidate),
+      TEST_ROW(another_server_is_named), TEST_ROW(a_server_that_forgets_everything),
+      TEST_ROW(a_server_that_lends_us_our_own_address), TEST_ROW(a_peer_that_names_our_server),
+      TEST_ROW(a_stream_that_ends), TEST_ROW(what_cannot_be_added), TEST_ROW(a_stream_of_nonsense))
