@@ -221,7 +221,8 @@ int options_home(char out[OPTION_TEXT_MAX])
     return len < OPTION_TEXT_MAX ? ERR_OK : ERR_INVALID;
 }
 
-/* A missing file is an empty one. */
+/* A missing file is an empty one. What is wrong in it is not quoted, as jansson would: it may be a
+ * password. */
 static int load_config(json_t **out, const char *home)
 {
     char path[OPTION_TEXT_MAX + 16];
@@ -240,8 +241,11 @@ static int load_config(json_t **out, const char *home)
     (void)fclose(f);
     if (*out && json_is_object(*out))
         return ERR_OK;
-    log_line(HAWSER_LOG_ERROR, NULL, "%s, line %d: %s", path, *out ? 1 : error.line,
-             *out ? "not an object" : error.text);
+    if (*out)
+        log_line(HAWSER_LOG_ERROR, NULL, "%s: not an object", path);
+    else
+        log_line(HAWSER_LOG_ERROR, NULL, "%s, line %d, column %d: not JSON", path, error.line,
+                 error.column);
     if (!*out && json_error_code(&error) == json_error_out_of_memory)
         return ERR_NOMEM;
     json_decref(*out);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "hawser/hawser.h"
 #include "sdk/options.h"
 #include "sdk/store.h"
 #include "tests/check.h"
@@ -171,6 +172,40 @@ static void write_config(const char *home, const char *text)
     (void)fclose(f);
 }
 
+static char last_line[256];
+
+static void keep_line(void *ctx, enum hawser_log_level level, const char *line)
+{
+    (void)ctx;
+    (void)level;
+    (void)snprintf(last_line, sizeof last_line, "%s", line);
+}
+
+/* Wherever somebody slips who writes one down. */
+TEST(passwords_are_not_quoted)
+{
+    static const char *const slips[] = {
+        "{\"turn_password\": hunter2}",      "{\"turn_password\": \"hunter2}",
+        "{\"turn_password\": \"hunter2\n",   "{\"turn_password\": \"hunter2\\q\"}",
+        "{\"turn_password\": \"a\"hunter2}", "{\"turn_password\": [\"hunter2\"]}",
+    };
+    char home[64];
+    struct options o;
+
+    CHECK("a home", directory_make(home) && options_set("home", home) == ERR_OK);
+    hawser_set_log(HAWSER_LOG_DEBUG, keep_line, NULL);
+    for (size_t i = 0; i < COUNT(slips); i++) {
+        last_line[0] = '\0';
+        write_config(home, slips[i]);
+        CHECK(slips[i], options_load(&o) == ERR_INVALID);
+        CHECK("it is said", strstr(last_line, "config.json"));
+        CHECK("but not all", !strstr(last_line, "hunter"));
+    }
+    hawser_set_log(HAWSER_LOG_ERROR, NULL, NULL);
+    (void)options_set("home", NULL);
+    directory_remove(home);
+}
+
 TEST(the_config_file)
 {
     char home[64];
@@ -196,4 +231,4 @@ TEST(the_config_file)
 
 TESTS(TEST_ROW(labels), TEST_ROW(keys_are_kept_and_private), TEST_ROW(records_of_devices),
       TEST_ROW(members_of_the_config), TEST_ROW(options_and_their_ranges),
-      TEST_ROW(the_config_file))
+      TEST_ROW(the_config_file), TEST_ROW(passwords_are_not_quoted))
