@@ -168,7 +168,13 @@ static enum verdict take_stun(struct session *s, usec now, const struct addr *lo
 }
 
 /* Before the remote description a path is known by checks alone, which only the peer can make: with
- * our password. So nobody else's flight is kept for it. */
+ * our password. So nobody else's flight is kept for it; and if its checks carry flights, no other,
+ * as anybody on the way could have written that. */
+static enum verdict take_early(struct session *s, struct bytes dgram)
+{
+    return s->has_sped && s->peer_carries ? VERDICT_UNEXPECTED : keep_early(s, dgram);
+}
+
 enum verdict session_take(struct session *s, usec now, const struct addr *local,
                           const struct addr *from, struct bytes dgram)
 {
@@ -183,7 +189,7 @@ enum verdict session_take(struct session *s, usec now, const struct addr *local,
     else if (!session_is_known_path(s, now, local, from))
         verdict = VERDICT_UNEXPECTED;
     else if (s->state == SESSION_NEW)
-        verdict = keep_early(s, dgram);
+        verdict = take_early(s, dgram);
     else if (session_is_flight_welcome(s, dgram) && input_dtls(s, now, dgram))
         session_heard(s, now, local, from);
     s->dropped += verdict != VERDICT_TAKEN;

@@ -127,6 +127,28 @@ TEST(a_flood_before_the_answer)
     session_pair_deinit(&p);
 }
 
+/* Somebody on the way, who knows both addresses and no key. */
+TEST(forgeries_before_the_answer)
+{
+    uint8_t hello[2048];
+    size_t len;
+
+    for (int round = 0; round < 2; round++) {
+        CHECK("made", session_pair_init(&p, &usual) == ERR_OK);
+        len = strange_hello(hello, sizeof hello);
+        p.hold_answer = true;
+        CHECK("signalled", session_pair_signal(&p, NULL) == ERR_OK);
+        session_pair_run(&p, p.now + 400 * MILLISECOND);
+        offer(OFFERER, &p.addr[ANSWERER],
+              round ? bytes_of(hello, len) : bytes_of(alert, sizeof alert));
+        CHECK("answered", session_pair_answer(&p) == ERR_OK);
+        session_pair_run(&p, p.now + 5 * SECOND);
+        CHECK("open", p.seen[OFFERER].is_open && p.seen[ANSWERER].is_open);
+        check_alive("as if nobody had been there");
+        session_pair_deinit(&p);
+    }
+}
+
 /* ---- Garbage on the path itself ------------------------------------------------------------- */
 
 TEST(garbage_of_every_first_byte)
@@ -354,9 +376,9 @@ TEST(noise_with_keys)
     session_pair_deinit(&p);
 }
 
-TESTS(TEST_ROW(strangers_before_the_answer), TEST_ROW(a_flood_before_the_answer),
-      TEST_ROW(garbage_of_every_first_byte), TEST_ROW(alerts_without_a_key),
-      TEST_ROW(bent_datagrams), TEST_ROW(everything_twice),
+TESTS(TEST_ROW(forgeries_before_the_answer), TEST_ROW(strangers_before_the_answer),
+      TEST_ROW(a_flood_before_the_answer), TEST_ROW(garbage_of_every_first_byte),
+      TEST_ROW(alerts_without_a_key), TEST_ROW(bent_datagrams), TEST_ROW(everything_twice),
       TEST_ROW(a_peer_that_floods_streams_openings_and_control),
       TEST_ROW(a_peer_that_sends_more_than_anybody_reads),
       TEST_ROW(a_pool_that_others_have_emptied), TEST_ROW(noise_with_keys))
