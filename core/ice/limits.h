@@ -24,7 +24,7 @@
 
 /* A NAT of the peer's may let our checks in only once the peer has sent to the address that we have
  * just found and told: what was first sent around then is soon sent once more. */
-#define ICE_TOLD_US (5 * MILLISECOND)
+#define ICE_TOLD_US (3 * MILLISECOND)
 
 #define ICE_RTO_MAX_US (1600 * MILLISECOND)
 

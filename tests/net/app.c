@@ -82,24 +82,27 @@ static void pair(const char *invite)
         (void)printf("{\"code\": 0, \"id\": \"%s\"}\n", id);
 }
 
-static void print_session(usec connected_at, usec first_data_at, usec request_at)
+/* The first data is the first byte to arrive at either end. */
+static void print_session(usec connected_at, usec device_data_at, usec request_at)
 {
     struct hawser_session_info info;
 
     if (hawser_session_info(handle, &info))
         memset(&info, 0, sizeof info);
     (void)printf("{\"code\": 0, \"class\": \"%s\", \"connect_ms\": %.2f, \"answer_ms\": %.2f, "
-                 "\"first_data_ms\": %.2f, \"first_request_ms\": %.2f, \"rtt_ms\": %.2f, "
+                 "\"first_data_ms\": %.2f, \"device_data_ms\": %.2f, "
+                 "\"first_request_ms\": %.2f, \"rtt_ms\": %.2f, "
                  "\"local\": \"%s\", \"remote\": \"%s\"}\n",
                  class_of(&info), ms_since_begin(connected_at),
                  (double)(info.connect_us - info.established_us) / 1000,
-                 ms_since_begin(first_data_at), ms_since_begin(request_at),
+                 ms_since_begin(usec_min(device_data_at, request_at)),
+                 ms_since_begin(device_data_at), ms_since_begin(request_at),
                  (double)info.rtt_us / 1000, info.local_address, info.remote_address);
 }
 
 static void connect_to(const char *args)
 {
-    usec connected_at, first_data_at, device_at, request_at;
+    usec connected_at, device_data_at, device_at, request_at;
     char id[HAWSER_ID_MAX];
     int timeout_ms = 0;
 
@@ -117,9 +120,9 @@ static void connect_to(const char *args)
         print_error(HAWSER_ERR_TIMEOUT);
         return;
     }
-    first_data_at = net_now();
+    device_data_at = net_now();
     if (ends_receive(handle, CHANNEL_TIMES, &request_at, sizeof request_at, timeout_ms))
-        print_session(connected_at, first_data_at, request_at);
+        print_session(connected_at, device_data_at, request_at);
     else
         print_error(HAWSER_ERR_TIMEOUT);
 }

@@ -95,12 +95,7 @@ def can_be_direct(a, b):
 
 
 def most_ms(a, b, answer_ms):
-    """The target for the first data, and its name.
-
-    A symmetric NAT lets in only what answers, so where the device has one, its check must come
-    first, and the app's, with the handshake in it, half a round trip after."""
-    if can_be_direct(a, b) and b.is_symmetric and 6 not in a.families:
-        return answer_ms + 3 * RTT + 30, "answer + 3 round trips + 30, the device's check first"
+    """The target for the first data, and its name."""
     if can_be_direct(a, b):
         return answer_ms + 2.5 * RTT + 30, "answer + 2.5 round trips + 30"
     if a.has_udp and b.has_udp:

@@ -362,9 +362,9 @@ TEST(what_was_sent_before_the_peer_knew_us_is_soon_sent_again)
         usec found_at, again_at; /* since the first check */
     } rows[] = {
         { "found after the first check", "203.0.113.5:9000", false, 20 * MILLISECOND,
-          25 * MILLISECOND },
-        { "found just before it", "203.0.113.5:9000", true, 0, 5 * MILLISECOND },
-        { "when the second is due", "203.0.113.5:9000", false, 46 * MILLISECOND, 50 * MILLISECOND },
+          23 * MILLISECOND },
+        { "found just before it", "203.0.113.5:9000", true, 0, 3 * MILLISECOND },
+        { "when the second is due", "203.0.113.5:9000", false, 48 * MILLISECOND, 50 * MILLISECOND },
         { "no NAT, nothing new", "192.168.1.1:4000", false, 20 * MILLISECOND, 50 * MILLISECOND },
     };
 
