@@ -127,7 +127,7 @@ usec session_next_timeout(const struct session *s)
 
     if (s->state == SESSION_CLOSED)
         return s->closed_due ? s->clock : USEC_NEVER;
-    return usec_min(at, layers_next_timeout(s));
+    return usec_min(usec_min(at, session_alert_at(s)), layers_next_timeout(s));
 }
 
 static bool poll_channels(struct session *s, struct session_event *ev)

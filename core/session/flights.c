@@ -5,8 +5,12 @@
  * Between hawsers nothing but checks is believed then. They are authentic by ICE's password, where
  * a plain flight, bent or forged by whoever carries it, would end the handshake. Without SPED DTLS
  * keeps its flights until there is a path. */
+#include <string.h>
+
 #include "core/ice/hurry.h"
 #include "core/session/internal.h"
+
+#define ALERT_US SECOND
 
 bool session_is_carrying(const struct session *s)
 {
@@ -57,12 +61,12 @@ void session_hurry_flight(struct session *s, usec now)
         ice_ask_selected(s->agent.ice, now);
 }
 
+enum { CHANGE_CIPHER_SPEC = 20, ALERT = 21, HANDSHAKE = 22 };
+
 /* OpenSSL waits for the last Finished when the session may be open already: then no alert in the
- * clear may reach it. Before, one may be the peer's last word, which no check carries any more.
- * RFC 6347 §4.1: a record is type, version, epoch, number, length. */
+ * clear may reach it. RFC 6347 §4.1: a record is type, version, epoch, number, length. */
 static bool is_only_for_checks(const struct session *s, struct bytes dgram)
 {
-    enum { CHANGE_CIPHER_SPEC = 20, ALERT = 21, HANDSHAKE = 22 };
     struct rd r = rd_of(dgram);
 
     while (r.ok && rd_left(&r)) {
@@ -81,12 +85,62 @@ static bool is_only_for_checks(const struct session *s, struct bytes dgram)
     return false;
 }
 
+static bool is_plain_alert(struct bytes dgram)
+{
+    struct rd r = rd_of(dgram);
+    uint8_t type = rd_u8(&r);
+
+    rd_skip(&r, 2);
+    return rd_u16(&r) == 0 && r.ok && type == ALERT;
+}
+
+/* No check carries an alert, for who sends one has ended and answers none. So it is believed when
+ * the peer has fallen silent; as long as its checks come it is somebody else's word. */
+static void keep_alert(struct session *s, struct bytes dgram)
+{
+    if (s->alert_len || dgram.len > sizeof s->alert)
+        return;
+    memcpy(s->alert, dgram.data, dgram.len);
+    s->alert_len = (uint8_t)dgram.len;
+    s->alert_at = s->clock;
+}
+
+usec session_alert_at(const struct session *s)
+{
+    if (!s->alert_len || s->state == SESSION_CLOSED)
+        return USEC_NEVER;
+    return usec_max(s->alert_at, s->asked_at) + usec_max(ALERT_US, 3 * s->path.rtt_us);
+}
+
+void session_alert_tick(struct session *s, usec now)
+{
+    size_t len = s->alert_len;
+
+    if (now < session_alert_at(s))
+        return;
+    s->alert_len = 0;
+    if (s->open_at != USEC_NEVER || dtls_is_up(s->dtls))
+        return;
+    (void)dtls_input(s->dtls, now, bytes_of(s->alert, len));
+    session_pump(s, now);
+}
+
+/* Before the peer's first check its word counts that it will carry its flights. */
+static bool must_be_carried(const struct session *s)
+{
+    return s->peer_is_hawser && session_is_carrying(s) && (s->peer_carries || !s->asked_at);
+}
+
 bool session_is_flight_welcome(struct session *s, struct bytes dgram)
 {
     if (!s->has_sped || dtls_is_up(s->dtls))
         return true;
-    if (is_carried_only(s) && is_only_for_checks(s, dgram))
+    if (must_be_carried(s) && is_only_for_checks(s, dgram))
         return false;
+    if (must_be_carried(s) && is_plain_alert(dgram)) {
+        keep_alert(s, dgram);
+        return false;
+    }
     return sped_input_plain(&s->sped, dgram);
 }
 

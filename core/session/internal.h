@@ -106,6 +106,9 @@ struct session {
     bool peer_carries;       /* its last check or answer showed that it does */
     bool has_carried;        /* a datagram for DTLS came in a check */
     bool has_snap;           /* both INITs are known by signaling */
+    uint8_t alert[32];       /* in the clear: the peer's last word, or somebody's */
+    uint8_t alert_len;
+    usec alert_at, asked_at; /* when it came; the peer's last check or answer, 0: none yet */
     uint8_t init[SCTP_INIT_MAX];
     size_t init_len;
 
@@ -221,6 +224,8 @@ void session_hurry_flight(struct session *s, usec now);
 
 /* Whether a datagram that came by itself is for DTLS: not what a check has brought already. */
 bool session_is_flight_welcome(struct session *s, struct bytes dgram);
+usec session_alert_at(const struct session *s);
+void session_alert_tick(struct session *s, usec now);
 bool session_poll_plain(struct session *s, struct out *out);
 bool session_poll_agent(struct session *s, struct agent *a, struct out *out);
 void session_take_carried(struct session *s, usec now, const struct agent *a);

@@ -162,6 +162,7 @@ static enum verdict take_stun(struct session *s, usec now, const struct addr *lo
     }
     if (verdict != VERDICT_TAKEN)
         return verdict;
+    s->asked_at = now;
     session_refresh_path(s, a);
     session_take_carried(s, now, a);
     return verdict;
@@ -228,6 +229,7 @@ void session_tick(struct session *s, usec now)
         ice_tick(s->next.ice, now);
     tick_association(s, now);
     session_pump(s, now);
+    session_alert_tick(s, now);
     session_suspect_tick(s, now);
     session_restart_tick(s, now);
     session_check_deadlines(s, now);

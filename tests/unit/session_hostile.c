@@ -149,6 +149,31 @@ TEST(forgeries_before_the_answer)
     }
 }
 
+/* The same after the answer, as soon as our first check has shown where we are. */
+TEST(forgeries_before_the_first_check_comes_back)
+{
+    uint8_t hello[2048];
+    size_t len;
+
+    for (int round = 0; round < 4; round++) {
+        int victim = round / 2;
+
+        CHECK("made", session_pair_init(&p, &usual) == ERR_OK);
+        len = strange_hello(hello, sizeof hello);
+        CHECK("signalled", session_pair_signal(&p, NULL) == ERR_OK);
+        for (int i = 0; i < 40 && !p.seen[victim].is_open; i++) {
+            offer(victim, &p.addr[!victim],
+                  round % 2 ? bytes_of(hello, len) : bytes_of(alert, sizeof alert));
+            session_pair_run(&p, p.now + MILLISECOND);
+            p.now += MILLISECOND;
+        }
+        session_pair_run(&p, p.now + 5 * SECOND);
+        CHECK("open", p.seen[OFFERER].is_open && p.seen[ANSWERER].is_open);
+        check_alive("as if nobody had been there");
+        session_pair_deinit(&p);
+    }
+}
+
 /* ---- Garbage on the path itself ------------------------------------------------------------- */
 
 TEST(garbage_of_every_first_byte)
@@ -376,9 +401,10 @@ TEST(noise_with_keys)
     session_pair_deinit(&p);
 }
 
-TESTS(TEST_ROW(forgeries_before_the_answer), TEST_ROW(strangers_before_the_answer),
-      TEST_ROW(a_flood_before_the_answer), TEST_ROW(garbage_of_every_first_byte),
-      TEST_ROW(alerts_without_a_key), TEST_ROW(bent_datagrams), TEST_ROW(everything_twice),
+TESTS(TEST_ROW(forgeries_before_the_answer), TEST_ROW(forgeries_before_the_first_check_comes_back),
+      TEST_ROW(strangers_before_the_answer), TEST_ROW(a_flood_before_the_answer),
+      TEST_ROW(garbage_of_every_first_byte), TEST_ROW(alerts_without_a_key),
+      TEST_ROW(bent_datagrams), TEST_ROW(everything_twice),
       TEST_ROW(a_peer_that_floods_streams_openings_and_control),
       TEST_ROW(a_peer_that_sends_more_than_anybody_reads),
       TEST_ROW(a_pool_that_others_have_emptied), TEST_ROW(noise_with_keys))
