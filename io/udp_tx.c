@@ -139,7 +139,7 @@ static size_t send_each(struct udp *u, const struct out *run, size_t at)
         enum send_outcome outcome = sent < 0 ? judge(u, errno) : SEND_RETRY;
 
         for (int i = 0; i < sent; i++)
-            u->counters.sent_bytes += iov[at + (size_t)i].iov_len;
+            u->counters.sent_bytes += out_datagram(run, at + (size_t)i).len;
         if (sent > 0) {
             u->counters.sent += (uint64_t)sent;
             at += (size_t)sent;

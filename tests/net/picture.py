@@ -1,7 +1,7 @@
 """The matrix as a table for a terminal, and as a picture."""
 
-WHAT = ("first data in ms, at whichever end it arrives first (libnice's is of ICE alone, without DTLS "
-        "and SCTP); d direct, r relayed, l on one LAN")
+WHAT = ("first data in ms, at whichever end it arrives first (libnice's is of ICE alone, without "
+        "DTLS and SCTP); d direct, r relayed, l on one LAN")
 WIDTH, CELL_WIDTH, CELL_HEIGHT, LEFT, TOP = 15, 96, 52, 130, 96
 COLOURS = {"direct": "#cfe9d4", "lan": "#bfe3ea", "relayed": "#f6e3b4", "failed": "#f3b6ae",
            "none": "#eeeeee"}
