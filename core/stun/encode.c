@@ -21,7 +21,7 @@ void stun_encode_header(struct wr *w, enum stun_class class, uint16_t method,
 /* Room for a value; the header counts the attribute and its padding from now on. */
 static struct wr add_attr(struct wr *w, enum stun_attr type, size_t len)
 {
-    struct wr value = { .ok = false };
+    struct wr value = { .data = w->data, .ok = false }; /* not NULL: it is added to */
     size_t padded = (len + 3) & ~(size_t)3;
     uint8_t *at;
 
