@@ -38,6 +38,21 @@ void wire_init(struct wire *w, uint64_t seed, const struct ice_config *first,
             w->node[i].failed_at = w->node[i].dark_at = w->node[i].data_at = USEC_NEVER;
 }
 
+void wire_init_able(struct wire *w, uint64_t seed, unsigned abilities)
+{
+    wire_init(w, seed, &(struct ice_config){ .controlling = true }, NULL);
+    wire_set_abilities(w, abilities);
+}
+
+void wire_init_two_paths(struct wire *w, uint64_t seed, unsigned abilities)
+{
+    wire_init_able(w, seed, abilities);
+    wire_add_host(w, 0, "192.168.1.10:4000", 2000);
+    wire_add_host(w, 1, "192.168.1.20:5000", 2000);
+    wire_add_host(w, 0, "[fd00::10]:4001", 1000);
+    wire_add_host(w, 1, "[fd00::20]:5001", 1000);
+}
+
 void wire_deinit(struct wire *w)
 {
     ice_free(w->node[0].ice);
@@ -404,4 +419,25 @@ bool wire_connect(struct wire *w, usec until)
         if (!step(w, until))
             return false;
     return true;
+}
+
+bool wire_connect_talking(struct wire *w)
+{
+    bool is_connected;
+
+    wire_signal(w, 0);
+    is_connected = wire_connect(w, w->now + SECOND);
+    wire_talk(w, 20 * MILLISECOND, 200 * MILLISECOND);
+    return is_connected;
+}
+
+bool wire_has_flow(const struct wire *w)
+{
+    return w->node[0].data_at > w->now - 50 * MILLISECOND &&
+           w->node[1].data_at > w->now - 50 * MILLISECOND;
+}
+
+bool wire_is_on(const struct wire *w, enum addr_family family)
+{
+    return w->node[0].path.remote.family == family && w->node[1].path.remote.family == family;
 }

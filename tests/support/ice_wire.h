@@ -67,6 +67,14 @@ struct wire {
 /* Both agents are made with the rng of the wire; `second` NULL: as `first`, with the other role. */
 void wire_init(struct wire *w, uint64_t seed, const struct ice_config *first,
                const struct ice_config *second);
+
+/* Both agents are of the same abilities, the first is controlling. */
+void wire_init_able(struct wire *w, uint64_t seed, unsigned abilities);
+
+/* The same with two hosts each and two paths between them: one by IPv4, which is preferred, from
+ * 192.168.1.10:4000 to 192.168.1.20:5000, and one by IPv6, from [fd00::10]:4001 to
+ * [fd00::20]:5001. Nothing is signalled yet. */
+void wire_init_two_paths(struct wire *w, uint64_t seed, unsigned abilities);
 void wire_deinit(struct wire *w);
 void wire_add_host(struct wire *w, int node, const char *addr, uint16_t preference);
 void wire_add_relayed(struct wire *w, int node, const char *addr, uint16_t preference);
@@ -84,6 +92,16 @@ bool wire_connect(struct wire *w, usec until);
 
 /* From now on until `talk_us` is 0 again. */
 void wire_talk(struct wire *w, usec talk_us, usec patience_us);
+
+/* Signals at once and connects within a second, or returns false; then both talk every 20 ms and
+ * grow suspicious after 200 ms. */
+bool wire_connect_talking(struct wire *w);
+
+/* Both applications heard something within the last 50 ms. */
+bool wire_has_flow(const struct wire *w);
+
+/* Both have selected a path of this family. */
+bool wire_is_on(const struct wire *w, enum addr_family family);
 
 /* What both agents are told of each other, right after wire_init(). */
 void wire_set_abilities(struct wire *w, unsigned abilities);

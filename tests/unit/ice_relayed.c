@@ -144,12 +144,22 @@ TEST(a_full_table_keeps_places_for_relayed_pairs)
     }
 }
 
-/* Both behind port-restricted NATs, with a relay each; `cut` closes the direct way. */
-static void wire_relayed(struct wire *w, uint64_t seed, unsigned abilities, bool cut)
+static void cut_direct(struct wire *w)
 {
-    wire_init(w, seed, &controlling, NULL);
+    w->cut_host = wire_addr("198.51.100.10:5000"); /* as the NAT maps it */
+    w->cut_also = wire_addr("198.51.100.20:5000");
+}
+
+static void mend_direct(struct wire *w)
+{
+    w->cut_host = w->cut_also = (struct addr){ 0 };
+}
+
+/* Both behind port-restricted NATs, with a relay each; the direct way is closed. Signals last. */
+static void wire_relayed(struct wire *w, uint64_t seed, unsigned abilities)
+{
+    wire_init_able(w, seed, abilities);
     w->delay_us = 10 * MILLISECOND;
-    wire_set_abilities(w, abilities);
     for (int i = 0; i < 2; i++) {
         w->node[i].lan = i + 1;
         w->node[i].nat_ip = wire_addr(i ? "198.51.100.20:1" : "198.51.100.10:1");
@@ -159,10 +169,8 @@ static void wire_relayed(struct wire *w, uint64_t seed, unsigned abilities, bool
         ice_end_local(w->node[i].ice, w->now);
     }
     wire_run(w, w->now + 50 * MILLISECOND); /* the servers answer */
-    if (cut) {
-        w->cut_host = wire_addr("198.51.100.10:5000"); /* as the NAT maps it */
-        w->cut_also = wire_addr("198.51.100.20:5000");
-    }
+    cut_direct(w);
+    wire_signal(w, 0);
 }
 
 static bool is_via_relay(const struct wire_node *n)
@@ -173,6 +181,16 @@ static bool is_via_relay(const struct wire_node *n)
            (path.local_type == ICE_RELAYED || path.remote_type == ICE_RELAYED);
 }
 
+static bool are_both_relayed(const struct wire *w)
+{
+    return is_via_relay(&w->node[0]) && is_via_relay(&w->node[1]);
+}
+
+static bool are_both_direct(const struct wire *w)
+{
+    return !is_via_relay(&w->node[0]) && !is_via_relay(&w->node[1]);
+}
+
 /* The NATs let out to relays all the same: the relayed addresses stand for the way to them. */
 TEST(where_no_direct_way_is_the_relay_carries_data)
 {
@@ -181,13 +199,12 @@ TEST(where_no_direct_way_is_the_relay_carries_data)
             struct wire w;
             usec start;
 
-            wire_relayed(&w, seed, i ? BOTH : 0, true);
-            wire_signal(&w, 0);
+            wire_relayed(&w, seed, i ? BOTH : 0);
             start = w.now;
             CHECK("connects", wire_connect(&w, w.now + SECOND));
             CHECK("in a round trip from relay to relay, and a half",
                   w.now <= start + 12 * w.delay_us);
-            CHECK("relayed", is_via_relay(&w.node[0]) && is_via_relay(&w.node[1]));
+            CHECK("relayed", are_both_relayed(&w));
             wire_talk(&w, 100 * MILLISECOND, 300 * MILLISECOND);
             wire_run(&w, w.now + 60 * SECOND);
             CHECK("and stays", w.node[0].lost_count + w.node[0].dark_count == 0);
@@ -205,22 +222,20 @@ TEST(the_path_climbs_from_relayed_to_direct)
             struct wire w;
             usec start;
 
-            wire_relayed(&w, seed, i ? BOTH : 0, true);
-            wire_signal(&w, 0);
+            wire_relayed(&w, seed, i ? BOTH : 0);
             CHECK("connects", wire_connect(&w, w.now + SECOND));
             wire_talk(&w, 50 * MILLISECOND, 300 * MILLISECOND);
-            w.cut_host = w.cut_also = (struct addr){ 0 };
+            mend_direct(&w);
             start = w.now;
             wire_run(&w, start + 2 * SECOND);
-            CHECK("direct", !is_via_relay(&w.node[0]) && !is_via_relay(&w.node[1]));
+            CHECK("direct", are_both_direct(&w));
             CHECK("no retry is due any more", ice_retry_at(w.node[0].ice) == USEC_NEVER);
             wire_run(&w, start + 20 * SECOND);
             CHECK("the relayed path is kept warm",
                   ice_get_pairs(w.node[0].ice, NULL, 0) == 0 && w.node[0].lost_count == 0);
-            w.cut_host = wire_addr("198.51.100.10:5000");
-            w.cut_also = wire_addr("198.51.100.20:5000");
+            cut_direct(&w);
             wire_run(&w, w.now + 700 * MILLISECOND);
-            CHECK("and takes over", is_via_relay(&w.node[0]) && is_via_relay(&w.node[1]));
+            CHECK("and takes over", are_both_relayed(&w));
             wire_deinit(&w);
         }
 }
@@ -246,8 +261,7 @@ TEST(direct_is_tried_again_while_relayed)
     size_t before;
     unsigned direct, relayed;
 
-    wire_relayed(&w, 1, BOTH, true);
-    wire_signal(&w, 0);
+    wire_relayed(&w, 1, BOTH);
     CHECK("connects", wire_connect(&w, w.now + SECOND));
     start = w.now;
     first = ice_retry_at(w.node[0].ice);
@@ -266,9 +280,9 @@ TEST(direct_is_tried_again_while_relayed)
     before = w.node[0].sent;
     wire_run(&w, w.now + 10 * MINUTE);
     CHECK("which costs little", w.node[0].sent - before <= 10 * 20);
-    w.cut_host = w.cut_also = (struct addr){ 0 };
+    mend_direct(&w);
     wire_run(&w, w.now + 5 * MINUTE + 5 * SECOND);
-    CHECK("direct when it works again", !is_via_relay(&w.node[0]) && !is_via_relay(&w.node[1]));
+    CHECK("direct when it works again", are_both_direct(&w));
     wire_deinit(&w);
 }
 
@@ -276,16 +290,15 @@ TEST(check_again_brings_the_retry_forward)
 {
     struct wire w;
 
-    wire_relayed(&w, 2, BOTH, true);
-    wire_signal(&w, 0);
+    wire_relayed(&w, 2, BOTH);
     CHECK("connects", wire_connect(&w, w.now + SECOND));
     wire_run(&w, w.now + 20 * MINUTE);
-    w.cut_host = w.cut_also = (struct addr){ 0 };
+    mend_direct(&w);
     ice_check_again(w.node[0].ice, w.now); /* an event of the network, at both ends */
     ice_check_again(w.node[1].ice, w.now);
     CHECK("schedule begins anew", ice_retry_at(w.node[0].ice) == w.now + 30 * SECOND);
     wire_run(&w, w.now + SECOND);
-    CHECK("direct", !is_via_relay(&w.node[0]) && !is_via_relay(&w.node[1]));
+    CHECK("direct", are_both_direct(&w));
     wire_deinit(&w);
 }
 
@@ -349,15 +362,8 @@ TEST(bases_may_come_and_go_forever)
 
 static void wire_two_paths(struct wire *w)
 {
-    wire_init(w, 3, &controlling, NULL);
-    wire_set_abilities(w, BOTH);
-    wire_add_host(w, 0, "192.168.1.10:4000", 2000);
-    wire_add_host(w, 1, "192.168.1.20:5000", 2000);
-    wire_add_host(w, 0, "[fd00::10]:4001", 1000);
-    wire_add_host(w, 1, "[fd00::20]:5001", 1000);
-    wire_signal(w, 0);
-    CHECK("connects", wire_connect(w, w->now + SECOND));
-    wire_talk(w, 20 * MILLISECOND, 200 * MILLISECOND);
+    wire_init_two_paths(w, 3, BOTH);
+    CHECK("connects", wire_connect_talking(w));
     wire_run(w, w->now + 5 * SECOND);
 }
 
@@ -393,13 +399,8 @@ TEST(without_a_path_that_works_there_is_time_for_a_restart)
     struct wire w;
     usec gone;
 
-    wire_init(&w, 3, &controlling, NULL);
-    wire_set_abilities(&w, BOTH);
+    wire_init_two_paths(&w, 3, BOTH);
     w.cut_host = wire_addr("[fd00::20]:5001");
-    wire_add_host(&w, 0, "192.168.1.10:4000", 2000);
-    wire_add_host(&w, 1, "192.168.1.20:5000", 2000);
-    wire_add_host(&w, 0, "[fd00::10]:4001", 1000);
-    wire_add_host(&w, 1, "[fd00::20]:5001", 1000);
     wire_signal(&w, 0);
     wire_run(&w, w.now + 20 * SECOND);
     ice_end_local(w.node[0].ice, w.now);
@@ -468,8 +469,7 @@ TEST(every_pair_tells_its_fate)
     struct ice_pair_info info[ICE_PAIRS_MAX];
     size_t count, works = 0;
 
-    wire_relayed(&w, 4, BOTH, true);
-    wire_signal(&w, 0);
+    wire_relayed(&w, 4, BOTH);
     CHECK("none yet", wire_connect(&w, w.now + SECOND));
     CHECK("at most what is asked for", ice_get_pairs(w.node[0].ice, info, 1) == 1);
     wire_run(&w, w.now + 20 * SECOND);
