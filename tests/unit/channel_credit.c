@@ -4,7 +4,7 @@
 #include <assert.h>
 
 #include "tests/check.h"
-#include "tests/support/rng.h"
+#include "tests/support/sctp_duo.h"
 
 enum { APP, DEVICE, POOL_BLOCKS = 8192 };
 
@@ -61,36 +61,20 @@ TEST(grants_only_grow)
 /* ---- Two hawsers ----------------------------------------------------------------------------- */
 
 struct duo {
-    struct sctp *sctp[2];
+    struct sctp_duo two;
     struct channel_set channels[2];
-    struct pool *pool;
-    struct rng rng;
-    uint64_t seed;
-    usec now;
-    struct out out;
-    uint8_t buf[OUT_BYTES_MAX];
     uint16_t unread_by_device; /* bit i: the device does not read channel i */
     uint64_t sent[CHANNEL_COUNT], received[CHANNEL_COUNT];
 };
-
-static void move_packets(struct duo *d, int from, bool *has_moved)
-{
-    out_reset(&d->out);
-    if (!sctp_poll_output(d->sctp[from], d->now, &d->out))
-        return;
-    *has_moved = true;
-    for (size_t i = 0; i < d->out.count; i++)
-        (void)sctp_input(d->sctp[!from], d->now, out_datagram(&d->out, i));
-}
 
 static void take_events(struct duo *d, int end)
 {
     struct sctp_event ev;
     struct channel_event told;
 
-    while (sctp_poll_event(d->sctp[end], &ev))
+    while (sctp_poll_event(d->two.sctp[end], &ev))
         if (ev.type != SCTP_EVENT_UP && ev.type != SCTP_EVENT_CLOSED)
-            channel_input(&d->channels[end], d->now, &ev);
+            channel_input(&d->channels[end], d->two.now, &ev);
     while (channel_poll_event(&d->channels[end], &told))
         continue;
 }
@@ -100,7 +84,7 @@ static void app_sends(struct duo *d)
     static const uint8_t some[16384];
 
     for (unsigned i = 0; i < CHANNEL_COUNT; i++)
-        d->sent[i] += channel_send(&d->channels[APP], d->now, i, bytes_of(some, sizeof some));
+        d->sent[i] += channel_send(&d->channels[APP], d->two.now, i, bytes_of(some, sizeof some));
 }
 
 static void device_reads(struct duo *d)
@@ -110,9 +94,9 @@ static void device_reads(struct duo *d)
 
         if (d->unread_by_device >> i & 1)
             continue;
-        while ((got = channel_peek(&d->channels[DEVICE], d->now, i)).len) {
+        while ((got = channel_peek(&d->channels[DEVICE], d->two.now, i)).len) {
             d->received[i] += got.len;
-            channel_consume(&d->channels[DEVICE], d->now, i, got.len);
+            channel_consume(&d->channels[DEVICE], d->two.now, i, got.len);
         }
     }
 }
@@ -126,43 +110,29 @@ static void run(struct duo *d, unsigned rounds)
         while (has_moved) {
             has_moved = false;
             for (int end = 0; end < 2; end++) {
-                move_packets(d, end, &has_moved);
+                has_moved |= duo_move(&d->two, end);
                 take_events(d, !end);
             }
             device_reads(d);
         }
-        d->now += 25 * MILLISECOND;
-        sctp_tick(d->sctp[APP], d->now);
-        sctp_tick(d->sctp[DEVICE], d->now);
+        duo_wait(&d->two, 25 * MILLISECOND);
     }
 }
 
 static void open(struct duo *d)
 {
-    struct sctp_config cfg = { .tx_bytes_max = 8 << 20,
-                               .stream_tx_bytes_max = 4 << 20,
-                               .rx_bytes_max = CHANNEL_UNREAD_MAX };
+    static const struct sctp_config cfg = { .tx_bytes_max = 8 << 20,
+                                            .stream_tx_bytes_max = 4 << 20,
+                                            .rx_bytes_max = CHANNEL_UNREAD_MAX };
 
     memset(d, 0, sizeof *d);
-    d->seed = 11;
-    d->rng = test_rng(&d->seed);
-    d->now = SECOND;
-    out_init(&d->out, d->buf, sizeof d->buf);
-    assert(pool_new(&d->pool, POOL_BLOCKS) == ERR_OK);
-    cfg.pool = d->pool;
+    duo_init(&d->two, 11, POOL_BLOCKS);
+    duo_make_both(&d->two, &cfg);
     for (int end = 0; end < 2; end++) {
-        assert(sctp_new(&d->sctp[end], &cfg, &d->rng) == ERR_OK);
-        assert(channel_init(&d->channels[end], d->sctp[end]) == ERR_OK);
-        channel_use_credit(&d->channels[end], d->now);
+        assert(channel_init(&d->channels[end], d->two.sctp[end]) == ERR_OK);
+        channel_use_credit(&d->channels[end], d->two.now);
     }
-    assert(sctp_connect(d->sctp[APP], d->now) == ERR_OK);
-}
-
-static void drop(struct duo *d)
-{
-    sctp_free(d->sctp[APP]);
-    sctp_free(d->sctp[DEVICE]);
-    pool_free(d->pool);
+    assert(sctp_connect(d->two.sctp[APP], d->two.now) == ERR_OK);
 }
 
 TEST(an_unread_channel_stalls_only_itself)
@@ -182,7 +152,7 @@ TEST(an_unread_channel_stalls_only_itself)
         d.unread_by_device = 0;
         run(&d, 10);
         CHECK("it goes on when it is read", d.received[stalled] > CREDIT_FIRST);
-        drop(&d);
+        duo_deinit(&d.two);
     }
 }
 
@@ -194,7 +164,7 @@ TEST(seven_unread_channels_leave_the_eighth)
     d.unread_by_device = 0xff & ~(1u << 6);
     run(&d, 2000);
     CHECK("it has all the room it needs", d.received[6] > 20u << 20);
-    drop(&d);
+    duo_deinit(&d.two);
 }
 
 TESTS(TEST_ROW(windows), TEST_ROW(grants_only_grow), TEST_ROW(an_unread_channel_stalls_only_itself),

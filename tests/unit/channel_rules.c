@@ -8,45 +8,29 @@
 #include "tests/check.h"
 #include "tests/support/alloc.h"
 #include "tests/support/hex.h"
-#include "tests/support/rng.h"
+#include "tests/support/sctp_duo.h"
 
 enum { US, PEER, FOREIGN_MESSAGE = 262144, POOL_BLOCKS = 8192 };
 
-/* Two associations and nothing between them; channels on ours. */
+/* Channels on our end only. */
 struct duo {
-    struct sctp *sctp[2];
+    struct sctp_duo two;
     struct channel_set channels;
-    struct pool *pool;
-    struct rng rng;
-    uint64_t seed;
-    usec now;
-    struct out out;
-    uint8_t buf[OUT_BYTES_MAX];
     size_t rx_bytes_max; /* of ours; set before make(), 0: the usual */
 
     unsigned readable[CHANNEL_COUNT], writable[CHANNEL_COUNT], closes, reason;
     unsigned resets[32]; /* by stream, as the peer is told */
 };
 
-static void pass_packets(struct duo *d, int from, bool *has_moved)
-{
-    out_reset(&d->out);
-    if (!sctp_poll_output(d->sctp[from], d->now, &d->out))
-        return;
-    *has_moved = true;
-    for (size_t i = 0; i < d->out.count; i++)
-        sctp_input(d->sctp[!from], d->now, out_datagram(&d->out, i));
-}
-
 static void take_events(struct duo *d)
 {
     struct sctp_event ev;
     struct channel_event told;
 
-    while (sctp_poll_event(d->sctp[US], &ev))
+    while (sctp_poll_event(d->two.sctp[US], &ev))
         if (ev.type != SCTP_EVENT_UP && ev.type != SCTP_EVENT_CLOSED)
-            channel_input(&d->channels, d->now, &ev);
-    while (sctp_poll_event(d->sctp[PEER], &ev))
+            channel_input(&d->channels, d->two.now, &ev);
+    while (sctp_poll_event(d->two.sctp[PEER], &ev))
         if (ev.type == SCTP_EVENT_RESET && ev.stream < COUNT(d->resets))
             d->resets[ev.stream]++;
     while (channel_poll_event(&d->channels, &told)) {
@@ -65,14 +49,11 @@ static void run(struct duo *d, unsigned rounds)
         bool has_moved = true;
 
         while (has_moved) {
-            has_moved = false;
-            pass_packets(d, US, &has_moved);
-            pass_packets(d, PEER, &has_moved);
+            has_moved = duo_move(&d->two, US);
+            has_moved |= duo_move(&d->two, PEER);
             take_events(d);
         }
-        d->now += 25 * MILLISECOND;
-        sctp_tick(d->sctp[US], d->now);
-        sctp_tick(d->sctp[PEER], d->now);
+        duo_wait(&d->two, 25 * MILLISECOND);
     }
 }
 
@@ -85,39 +66,27 @@ static int make(struct duo *d)
     int err;
 
     memset(d, 0, sizeof *d);
-    d->seed = 11;
-    d->rng = test_rng(&d->seed);
-    d->now = SECOND;
-    out_init(&d->out, d->buf, sizeof d->buf);
     alloc_pause();
-    assert(pool_new(&d->pool, POOL_BLOCKS) == ERR_OK);
-    cfg.pool = d->pool;
-    assert(sctp_new(&d->sctp[PEER], &cfg, &d->rng) == ERR_OK);
+    duo_init(&d->two, 11, POOL_BLOCKS);
+    assert(duo_make(&d->two, PEER, &cfg) == ERR_OK);
     alloc_resume();
     if (rx_bytes_max)
         cfg.rx_bytes_max = rx_bytes_max;
-    err = sctp_new(&d->sctp[US], &cfg, &d->rng);
-    return err ? err : channel_init(&d->channels, d->sctp[US]);
+    err = duo_make(&d->two, US, &cfg);
+    return err ? err : channel_init(&d->channels, d->two.sctp[US]);
 }
 
 static void open(struct duo *d)
 {
     CHECK("made", make(d) == ERR_OK);
-    CHECK("asked for", sctp_connect(d->sctp[US], d->now) == ERR_OK);
+    CHECK("asked for", sctp_connect(d->two.sctp[US], d->two.now) == ERR_OK);
     run(d, 2);
-    CHECK("up", sctp_is_up(d->sctp[US]) && sctp_is_up(d->sctp[PEER]));
-}
-
-static void drop(struct duo *d)
-{
-    sctp_free(d->sctp[US]);
-    sctp_free(d->sctp[PEER]);
-    pool_free(d->pool);
+    CHECK("up", sctp_is_up(d->two.sctp[US]) && sctp_is_up(d->two.sctp[PEER]));
 }
 
 static void say(struct duo *d, uint16_t stream, uint32_t ppid, struct bytes message)
 {
-    CHECK("queued", sctp_send(d->sctp[PEER], d->now, stream, ppid, message) == ERR_OK);
+    CHECK("queued", sctp_send(d->two.sctp[PEER], d->two.now, stream, ppid, message) == ERR_OK);
 }
 
 static void say_text(struct duo *d, uint16_t stream, uint32_t ppid, const char *text)
@@ -131,12 +100,12 @@ static size_t listen_to(struct duo *d, unsigned channel, char *out, size_t cap)
     struct bytes got;
     size_t len = 0;
 
-    while ((got = channel_peek(&d->channels, d->now, channel)).len) {
+    while ((got = channel_peek(&d->channels, d->two.now, channel)).len) {
         size_t n = got.len < cap - len ? got.len : cap - len;
 
         memcpy(out + len, got.data, n);
         len += n;
-        channel_consume(&d->channels, d->now, channel, n);
+        channel_consume(&d->channels, d->two.now, channel, n);
         if (len == cap)
             break;
     }
@@ -147,12 +116,12 @@ static size_t listen_to(struct duo *d, unsigned channel, char *out, size_t cap)
 static bool does_peer_hear(struct duo *d, uint16_t stream, uint32_t ppid, struct bytes wanted)
 {
     struct sctp_piece piece;
-    bool is_so = sctp_recv(d->sctp[PEER], stream, &piece) && piece.ppid == ppid && piece.begins &&
-                 piece.ends && bytes_equal(piece.data, wanted);
+    bool is_so = sctp_recv(d->two.sctp[PEER], stream, &piece) && piece.ppid == ppid &&
+                 piece.begins && piece.ends && bytes_equal(piece.data, wanted);
 
     if (is_so)
-        sctp_consume(d->sctp[PEER], d->now, stream, piece.data.len);
-    return is_so && !sctp_recv(d->sctp[PEER], stream, &piece);
+        sctp_consume(d->two.sctp[PEER], d->two.now, stream, piece.data.len);
+    return is_so && !sctp_recv(d->two.sctp[PEER], stream, &piece);
 }
 
 /* DATA_CHANNEL_OPEN, RFC 8832 §5.1: reliable, ordered, label "x", no protocol. */
@@ -182,7 +151,7 @@ TEST(an_open_is_acknowledged_on_channels_and_refused_elsewhere)
         CHECK("no answer", !does_peer_hear(&d, i, PPID_DCEP, bytes_of(ack_message, 1)));
     }
     CHECK("control is no channel", d.resets[CHANNEL_CONTROL_STREAM] == 0 && d.closes == 0);
-    drop(&d);
+    duo_deinit(&d.two);
 }
 
 TEST(strings_are_bytes_and_empty_messages_are_none)
@@ -204,8 +173,8 @@ TEST(strings_are_bytes_and_empty_messages_are_none)
     CHECK("one stream of bytes", listen_to(&d, 2, text, 16) == 7 && !memcmp(text, "onetwo3", 7));
     CHECK("counted", d.channels.count[2].received == 7);
     CHECK("and what was not", d.channels.dropped_bytes == 6);
-    CHECK("the window is open again", sctp_stream_unread_bytes(d.sctp[US], 2) == 0);
-    drop(&d);
+    CHECK("the window is open again", sctp_stream_unread_bytes(d.two.sctp[US], 2) == 0);
+    duo_deinit(&d.two);
 }
 
 /* It is more than the window here lets through at once, so whoever waited for the whole message
@@ -222,23 +191,20 @@ TEST(a_long_foreign_message_is_read_while_it_arrives)
         message[i] = (uint8_t)(i * 7 >> 3);
     say(&d, 5, PPID_STRING, bytes_of(message, sizeof message));
     for (unsigned i = 0; i < 400 && got < sizeof message; i++) {
-        bool has_moved;
         size_t n;
 
-        pass_packets(&d, PEER, &has_moved);
+        duo_move(&d.two, PEER);
         take_events(&d);
         n = listen_to(&d, 5, some, sizeof some);
         CHECK("as it was", memcmp(some, message + got, n) == 0);
         got += n;
         parts += n > 0;
-        pass_packets(&d, US, &has_moved);
-        d.now += 25 * MILLISECOND;
-        sctp_tick(d.sctp[US], d.now);
-        sctp_tick(d.sctp[PEER], d.now);
+        duo_move(&d.two, US);
+        duo_wait(&d.two, 25 * MILLISECOND);
     }
     CHECK("all of it", got == sizeof message);
     CHECK("in parts", parts > 1);
-    drop(&d);
+    duo_deinit(&d.two);
 }
 
 static const struct {
@@ -278,8 +244,8 @@ TEST(control_messages)
         run(&d, 2);
         CHECK(control_rows[i].claim, d.closes == control_rows[i].closes);
         CHECK(control_rows[i].claim, d.reason == control_rows[i].reason);
-        CHECK("given back", sctp_stream_unread_bytes(d.sctp[US], CHANNEL_CONTROL_STREAM) == 0);
-        drop(&d);
+        CHECK("given back", sctp_stream_unread_bytes(d.two.sctp[US], CHANNEL_CONTROL_STREAM) == 0);
+        duo_deinit(&d.two);
     }
 }
 
@@ -295,7 +261,7 @@ TEST(a_bad_control_message_does_not_spoil_the_next_and_the_first_close_counts)
     say(&d, CHANNEL_CONTROL_STREAM, PPID_BINARY, bytes_of("\1\0\0\4", 4));
     run(&d, 40);
     CHECK("read", d.closes >= 1 && d.reason == 3);
-    drop(&d);
+    duo_deinit(&d.two);
 }
 
 TEST(a_close_is_sent_as_written)
@@ -303,11 +269,11 @@ TEST(a_close_is_sent_as_written)
     static struct duo d;
 
     open(&d);
-    CHECK("taken", channel_send_close(&d.channels, d.now, 0x0102) == ERR_OK);
+    CHECK("taken", channel_send_close(&d.channels, d.two.now, 0x0102) == ERR_OK);
     run(&d, 2);
     CHECK("on stream 8",
           does_peer_hear(&d, CHANNEL_CONTROL_STREAM, PPID_BINARY, bytes_of("\1\0\1\2", 4)));
-    drop(&d);
+    duo_deinit(&d.two);
 }
 
 static const size_t limits[CHANNEL_COUNT] = {
@@ -320,7 +286,7 @@ static size_t fill(struct duo *d, unsigned channel)
     static uint8_t some[1 << 20];
     size_t taken = 0, n;
 
-    while ((n = channel_send(&d->channels, d->now, channel, bytes_of(some, sizeof some))))
+    while ((n = channel_send(&d->channels, d->two.now, channel, bytes_of(some, sizeof some))))
         taken += n;
     return taken;
 }
@@ -329,8 +295,8 @@ static void swallow(struct duo *d, uint16_t stream)
 {
     struct sctp_piece piece;
 
-    while (sctp_recv(d->sctp[PEER], stream, &piece))
-        sctp_consume(d->sctp[PEER], d->now, stream, piece.data.len);
+    while (sctp_recv(d->two.sctp[PEER], stream, &piece))
+        sctp_consume(d->two.sctp[PEER], d->two.now, stream, piece.data.len);
 }
 
 TEST(each_channel_has_its_limit_and_says_when_there_is_room)
@@ -352,8 +318,8 @@ TEST(each_channel_has_its_limit_and_says_when_there_is_room)
                 swallow(&d, j);
         }
         CHECK("told when there is room", d.writable[i] == 1);
-        CHECK("and there is", channel_send(&d.channels, d.now, i, bytes_of("x", 1)) == 1);
-        drop(&d);
+        CHECK("and there is", channel_send(&d.channels, d.two.now, i, bytes_of("x", 1)) == 1);
+        duo_deinit(&d.two);
     }
 }
 
@@ -365,19 +331,19 @@ TEST(a_channel_survives_its_reset)
 
     open(&d);
     say_text(&d, 3, PPID_BINARY, "before");
-    CHECK("ours too", channel_send(&d.channels, d.now, 3, bytes_of("x", 1)) == 1);
+    CHECK("ours too", channel_send(&d.channels, d.two.now, 3, bytes_of("x", 1)) == 1);
     run(&d, 4);
     CHECK("read", listen_to(&d, 3, text, 8) == 6);
     swallow(&d, 3);
-    CHECK("asked", sctp_reset_stream(d.sctp[PEER], d.now, 3) == ERR_OK);
+    CHECK("asked", sctp_reset_stream(d.two.sctp[PEER], d.two.now, 3) == ERR_OK);
     run(&d, 40);
     CHECK("answered by ours", d.resets[3] == 1);
     say_text(&d, 3, PPID_BINARY, "after");
-    CHECK("we can send", channel_send(&d.channels, d.now, 3, bytes_of("y", 1)) == 1);
+    CHECK("we can send", channel_send(&d.channels, d.two.now, 3, bytes_of("y", 1)) == 1);
     run(&d, 4);
     CHECK("they can", listen_to(&d, 3, text, 8) == 5 && !memcmp(text, "after", 5));
     CHECK("and hear", does_peer_hear(&d, 3, PPID_BINARY, bytes_of("y", 1)));
-    drop(&d);
+    duo_deinit(&d.two);
 }
 
 /* A peer that opens channels as fast as it can costs a stream's own room, and no one else's. */
@@ -390,17 +356,17 @@ TEST(a_flood_of_opens_leaves_the_other_channels_alone)
     open(&d);
     for (unsigned round = 0; round < 40; round++) {
         for (unsigned i = 0; i < 1000; i++)
-            (void)sctp_send(d.sctp[PEER], d.now, 0, PPID_DCEP,
+            (void)sctp_send(d.two.sctp[PEER], d.two.now, 0, PPID_DCEP,
                             bytes_of(open_message, sizeof open_message));
         run(&d, 1);
     }
-    sctp_get_info(d.sctp[US], &info);
+    sctp_get_info(d.two.sctp[US], &info);
     CHECK("a bound", info.queued_bytes <= limits[0] && info.unread_bytes == 0);
     say_text(&d, 1, PPID_BINARY, "still");
     run(&d, 10);
-    CHECK("open", sctp_is_up(d.sctp[US]));
+    CHECK("open", sctp_is_up(d.two.sctp[US]));
     CHECK("heard", listen_to(&d, 1, text, 8) == 5);
-    drop(&d);
+    duo_deinit(&d.two);
 }
 
 TEST(every_foreign_stream_at_once_is_drained)
@@ -412,16 +378,16 @@ TEST(every_foreign_stream_at_once_is_drained)
 
     open(&d);
     for (uint16_t i = CHANNEL_COUNT + 1; i < 1024; i++)
-        (void)sctp_send(d.sctp[PEER], d.now, i, i & 1 ? PPID_DCEP : PPID_BINARY,
+        (void)sctp_send(d.two.sctp[PEER], d.two.now, i, i & 1 ? PPID_DCEP : PPID_BINARY,
                         bytes_of(some, sizeof some));
     run(&d, 60);
-    sctp_get_info(d.sctp[US], &info);
+    sctp_get_info(d.two.sctp[US], &info);
     CHECK("nothing is kept", info.unread_bytes == 0);
     CHECK("all of it was dropped", d.channels.dropped_bytes == 1015u * sizeof some);
     say_text(&d, 7, PPID_BINARY, "still");
     run(&d, 4);
-    CHECK("up", sctp_is_up(d.sctp[US]) && listen_to(&d, 7, text, 8) == 5);
-    drop(&d);
+    CHECK("up", sctp_is_up(d.two.sctp[US]) && listen_to(&d, 7, text, 8) == 5);
+    duo_deinit(&d.two);
 }
 
 TEST(every_allocation_may_fail)
@@ -433,18 +399,18 @@ TEST(every_allocation_may_fail)
         CHECK("says so", err == (alloc_has_failed() ? ERR_NOMEM : ERR_OK));
         if (!err) {
             alloc_pause();
-            (void)sctp_connect(d.sctp[US], d.now);
+            (void)sctp_connect(d.two.sctp[US], d.two.now);
             run(&d, 2);
             alloc_resume();
-            (void)channel_send(&d.channels, d.now, 1, bytes_of("x", 1));
-            (void)channel_send_close(&d.channels, d.now, 1);
+            (void)channel_send(&d.channels, d.two.now, 1, bytes_of("x", 1));
+            (void)channel_send_close(&d.channels, d.two.now, 1);
             alloc_pause();
             say(&d, 0, PPID_DCEP, bytes_of(open_message, sizeof open_message));
             say(&d, 9, PPID_DCEP, bytes_of(open_message, sizeof open_message));
             alloc_resume();
             run(&d, 4);
         }
-        drop(&d);
+        duo_deinit(&d.two);
     }
 }
 

@@ -6,20 +6,14 @@
 
 #include "tests/check.h"
 #include "tests/net/model/link.h"
-#include "tests/support/rng.h"
+#include "tests/support/sctp_duo.h"
 
 enum { A, B, STREAM = 5, POOL_BLOCKS = 16384, LINK_PACKETS = 65536 };
 enum { PACKET_BYTES = 1160, PAYLOAD_BYTES = 1132, UDP_IP_BYTES = 28 }; /* SCTP's, and under it */
 
 struct world {
-    struct sctp *sctp[2];
-    struct pool *pool;
+    struct sctp_duo two;
     struct link *link[2]; /* by sender */
-    struct rng rng;
-    uint64_t seed;
-    usec now;
-    struct out out;
-    uint8_t buf[OUT_BYTES_MAX];
     uint64_t received;
 };
 
@@ -27,11 +21,12 @@ static void send_out(struct world *w, int from)
 {
     static const struct addr nobody = { .family = ADDR_IPV4 };
 
-    out_reset(&w->out);
-    while (sctp_poll_output(w->sctp[from], w->now, &w->out)) {
-        for (size_t i = 0; i < w->out.count; i++)
-            (void)link_input(w->link[from], w->now, &nobody, &nobody, out_datagram(&w->out, i));
-        out_reset(&w->out);
+    out_reset(&w->two.out);
+    while (sctp_poll_output(w->two.sctp[from], w->two.now, &w->two.out)) {
+        for (size_t i = 0; i < w->two.out.count; i++)
+            (void)link_input(w->link[from], w->two.now, &nobody, &nobody,
+                             out_datagram(&w->two.out, i));
+        out_reset(&w->two.out);
     }
 }
 
@@ -39,7 +34,7 @@ static void refill(struct world *w)
 {
     static const uint8_t some[16384];
 
-    while (sctp_send(w->sctp[A], w->now, STREAM, 53, bytes_of(some, sizeof some)) == ERR_OK)
+    while (sctp_send(w->two.sctp[A], w->two.now, STREAM, 53, bytes_of(some, sizeof some)) == ERR_OK)
         continue;
 }
 
@@ -49,11 +44,11 @@ static void read_all(struct world *w)
     struct sctp_piece piece;
 
     for (int end = 0; end < 2; end++)
-        while (sctp_poll_event(w->sctp[end], &ev))
+        while (sctp_poll_event(w->two.sctp[end], &ev))
             continue;
-    while (sctp_recv(w->sctp[B], STREAM, &piece)) {
+    while (sctp_recv(w->two.sctp[B], STREAM, &piece)) {
         w->received += piece.data.len;
-        sctp_consume(w->sctp[B], w->now, STREAM, piece.data.len);
+        sctp_consume(w->two.sctp[B], w->two.now, STREAM, piece.data.len);
     }
 }
 
@@ -62,8 +57,8 @@ static void deliver(struct world *w)
     struct link_packet p;
 
     for (int from = 0; from < 2; from++)
-        while (link_poll_output(w->link[from], w->now, &p))
-            (void)sctp_input(w->sctp[!from], w->now, p.dgram);
+        while (link_poll_output(w->link[from], w->two.now, &p))
+            (void)sctp_input(w->two.sctp[!from], w->two.now, p.dgram);
 }
 
 static usec next_at(const struct world *w)
@@ -71,7 +66,7 @@ static usec next_at(const struct world *w)
     usec at = USEC_NEVER;
 
     for (int end = 0; end < 2; end++) {
-        at = usec_min(at, sctp_next_timeout(w->sctp[end]));
+        at = usec_min(at, sctp_next_timeout(w->two.sctp[end]));
         at = usec_min(at, link_next_timeout(w->link[end]));
     }
     return at;
@@ -79,50 +74,42 @@ static usec next_at(const struct world *w)
 
 static void run(struct world *w, usec until)
 {
-    while (w->now < until) {
+    while (w->two.now < until) {
         refill(w);
         send_out(w, A);
         send_out(w, B);
-        w->now = usec_min(usec_max(next_at(w), w->now), until);
+        w->two.now = usec_min(usec_max(next_at(w), w->two.now), until);
         deliver(w);
-        sctp_tick(w->sctp[A], w->now);
-        sctp_tick(w->sctp[B], w->now);
+        sctp_tick(w->two.sctp[A], w->two.now);
+        sctp_tick(w->two.sctp[B], w->two.now);
         read_all(w);
     }
 }
 
 static void open(struct world *w, const struct link_config *there)
 {
-    struct sctp_config cfg = { .tx_bytes_max = 16 << 20,
-                               .stream_tx_bytes_max = 16 << 20,
-                               .rx_bytes_max = 16 << 20 };
+    static const struct sctp_config cfg = { .tx_bytes_max = 16 << 20,
+                                            .stream_tx_bytes_max = 16 << 20,
+                                            .rx_bytes_max = 16 << 20 };
     struct link_config back = { .delay_us = there->delay_us,
                                 .jitter_us = there->jitter_us,
                                 .loss_ppm = there->loss_ppm };
 
     memset(w, 0, sizeof *w);
-    w->seed = 5;
-    w->rng = test_rng(&w->seed);
-    w->now = SECOND;
-    out_init(&w->out, w->buf, sizeof w->buf);
-    assert(pool_new(&w->pool, POOL_BLOCKS) == ERR_OK);
-    cfg.pool = w->pool;
-    assert(link_new(&w->link[A], there, LINK_PACKETS, &w->rng) == ERR_OK);
-    assert(link_new(&w->link[B], &back, LINK_PACKETS, &w->rng) == ERR_OK);
-    for (int end = 0; end < 2; end++)
-        assert(sctp_new(&w->sctp[end], &cfg, &w->rng) == ERR_OK);
-    assert(sctp_connect(w->sctp[A], w->now) == ERR_OK);
-    run(w, w->now + 5 * SECOND);
-    assert(sctp_is_up(w->sctp[A]));
+    duo_init(&w->two, 5, POOL_BLOCKS);
+    assert(link_new(&w->link[A], there, LINK_PACKETS, &w->two.rng) == ERR_OK);
+    assert(link_new(&w->link[B], &back, LINK_PACKETS, &w->two.rng) == ERR_OK);
+    duo_make_both(&w->two, &cfg);
+    assert(sctp_connect(w->two.sctp[A], w->two.now) == ERR_OK);
+    run(w, w->two.now + 5 * SECOND);
+    assert(sctp_is_up(w->two.sctp[A]));
 }
 
 static void drop(struct world *w)
 {
-    for (int end = 0; end < 2; end++) {
-        sctp_free(w->sctp[end]);
-        link_free(w->link[end]);
-    }
-    pool_free(w->pool);
+    duo_deinit(&w->two);
+    link_free(w->link[A]);
+    link_free(w->link[B]);
 }
 
 static const struct {
@@ -184,7 +171,7 @@ static struct figures read_figures(const struct world *w)
     const struct link_counts *c = link_counts(w->link[A]);
     struct sctp_info info;
 
-    sctp_get_info(w->sctp[A], &info);
+    sctp_get_info(w->two.sctp[A], &info);
     return (struct figures){ .received = w->received,
                              .sent = info.data_chunks_sent,
                              .resent = info.retransmitted_chunks,
@@ -209,11 +196,11 @@ TEST(paths)
         usec queue;
 
         open(&w, &rows[i].link);
-        run(&w, w.now + 5 * SECOND);
+        run(&w, w.two.now + 5 * SECOND);
         before = read_figures(&w);
-        run(&w, w.now + 5 * SECOND);
+        run(&w, w.two.now + 5 * SECOND);
         after = read_figures(&w);
-        sctp_get_info(w.sctp[A], &info);
+        sctp_get_info(w.two.sctp[A], &info);
         share = share_of(&rows[i].link, after.received - before.received, 5 * SECOND);
         spurious =
             ((double)(after.resent - before.resent) - (double)(after.dropped - before.dropped)) /

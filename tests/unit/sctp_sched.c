@@ -5,28 +5,14 @@
 
 #include "core/base/bytes.h"
 #include "tests/check.h"
-#include "tests/support/rng.h"
+#include "tests/support/sctp_duo.h"
 
 enum { SENDER, RECEIVER, POOL_BLOCKS = 8192, MESSAGE = 8000, STREAMS = 8 };
 
 struct duo {
-    struct sctp *sctp[2];
-    struct pool *pool;
-    struct rng rng;
-    uint64_t seed;
-    usec now;
-    struct out out;
-    uint8_t buf[OUT_BYTES_MAX];
+    struct sctp_duo two;
     size_t received[STREAMS];
 };
-
-static void move_packets(struct duo *d, int from)
-{
-    out_reset(&d->out);
-    if (sctp_poll_output(d->sctp[from], d->now, &d->out))
-        for (size_t i = 0; i < d->out.count; i++)
-            (void)sctp_input(d->sctp[!from], d->now, out_datagram(&d->out, i));
-}
 
 static void take(struct duo *d)
 {
@@ -34,51 +20,39 @@ static void take(struct duo *d)
     struct sctp_piece piece;
 
     for (int end = 0; end < 2; end++)
-        while (sctp_poll_event(d->sctp[end], &ev))
+        while (sctp_poll_event(d->two.sctp[end], &ev))
             continue;
     for (uint16_t i = 0; i < STREAMS; i++)
-        while (sctp_recv(d->sctp[RECEIVER], i, &piece)) {
+        while (sctp_recv(d->two.sctp[RECEIVER], i, &piece)) {
             d->received[i] += piece.data.len;
-            sctp_consume(d->sctp[RECEIVER], d->now, i, piece.data.len);
+            sctp_consume(d->two.sctp[RECEIVER], d->two.now, i, piece.data.len);
         }
 }
 
 /* One window's worth goes over, and its acknowledgements come back. */
 static void round_trip(struct duo *d)
 {
-    move_packets(d, SENDER);
-    d->now += 10 * MILLISECOND;
+    duo_move(&d->two, SENDER);
+    d->two.now += 10 * MILLISECOND;
     take(d);
-    sctp_tick(d->sctp[RECEIVER], d->now + 20 * MILLISECOND);
-    move_packets(d, RECEIVER);
-    d->now += 30 * MILLISECOND;
-    sctp_tick(d->sctp[SENDER], d->now);
+    sctp_tick(d->two.sctp[RECEIVER], d->two.now + 20 * MILLISECOND);
+    duo_move(&d->two, RECEIVER);
+    d->two.now += 30 * MILLISECOND;
+    sctp_tick(d->two.sctp[SENDER], d->two.now);
 }
 
 static void open(struct duo *d)
 {
-    struct sctp_config cfg = { .tx_bytes_max = 8 << 20, .stream_tx_bytes_max = 4 << 20 };
+    static const struct sctp_config cfg = { .tx_bytes_max = 8 << 20,
+                                            .stream_tx_bytes_max = 4 << 20 };
 
     memset(d, 0, sizeof *d);
-    d->seed = 7;
-    d->rng = test_rng(&d->seed);
-    d->now = SECOND;
-    out_init(&d->out, d->buf, sizeof d->buf);
-    assert(pool_new(&d->pool, POOL_BLOCKS) == ERR_OK);
-    cfg.pool = d->pool;
-    for (int end = 0; end < 2; end++)
-        assert(sctp_new(&d->sctp[end], &cfg, &d->rng) == ERR_OK);
-    assert(sctp_connect(d->sctp[SENDER], d->now) == ERR_OK);
+    duo_init(&d->two, 7, POOL_BLOCKS);
+    duo_make_both(&d->two, &cfg);
+    assert(sctp_connect(d->two.sctp[SENDER], d->two.now) == ERR_OK);
     for (int i = 0; i < 4; i++)
         round_trip(d);
-    assert(sctp_is_up(d->sctp[SENDER]));
-}
-
-static void drop(struct duo *d)
-{
-    sctp_free(d->sctp[SENDER]);
-    sctp_free(d->sctp[RECEIVER]);
-    pool_free(d->pool);
+    assert(sctp_is_up(d->two.sctp[SENDER]));
 }
 
 static void fill(struct duo *d, uint16_t stream, size_t messages)
@@ -86,7 +60,7 @@ static void fill(struct duo *d, uint16_t stream, size_t messages)
     static const uint8_t some[MESSAGE];
 
     while (messages--)
-        CHECK("queued", sctp_send(d->sctp[SENDER], d->now, stream, 53,
+        CHECK("queued", sctp_send(d->two.sctp[SENDER], d->two.now, stream, 53,
                                   bytes_of(some, sizeof some)) == ERR_OK);
 }
 
@@ -95,8 +69,8 @@ TEST(a_lower_class_goes_first)
     static struct duo d;
 
     open(&d);
-    CHECK("set", sctp_set_stream_priority(d.sctp[SENDER], 0, 1, 1) == ERR_OK);
-    CHECK("set", sctp_set_stream_priority(d.sctp[SENDER], 5, 6, 1) == ERR_OK);
+    CHECK("set", sctp_set_stream_priority(d.two.sctp[SENDER], 0, 1, 1) == ERR_OK);
+    CHECK("set", sctp_set_stream_priority(d.two.sctp[SENDER], 5, 6, 1) == ERR_OK);
     fill(&d, 5, 100);
     round_trip(&d);
     fill(&d, 0, 1);
@@ -104,7 +78,7 @@ TEST(a_lower_class_goes_first)
         round_trip(&d);
     CHECK("it is there", d.received[0] == MESSAGE);
     CHECK("long before the others have gone", d.received[5] < 50 * MESSAGE);
-    drop(&d);
+    duo_deinit(&d.two);
 }
 
 TEST(between_messages_only)
@@ -113,15 +87,15 @@ TEST(between_messages_only)
     static const uint8_t whole[200000];
 
     open(&d);
-    CHECK("set", sctp_set_stream_priority(d.sctp[SENDER], 0, 1, 1) == ERR_OK);
+    CHECK("set", sctp_set_stream_priority(d.two.sctp[SENDER], 0, 1, 1) == ERR_OK);
     CHECK("queued",
-          sctp_send(d.sctp[SENDER], d.now, 5, 53, bytes_of(whole, sizeof whole)) == ERR_OK);
-    move_packets(&d, SENDER);
+          sctp_send(d.two.sctp[SENDER], d.two.now, 5, 53, bytes_of(whole, sizeof whole)) == ERR_OK);
+    duo_move(&d.two, SENDER);
     fill(&d, 0, 1);
     for (int i = 0; i < 100 && !d.received[0]; i++)
         round_trip(&d);
     CHECK("a message that has begun ends first", d.received[5] == sizeof whole);
-    drop(&d);
+    duo_deinit(&d.two);
 }
 
 static const struct {
@@ -143,7 +117,7 @@ TEST(shares_within_a_class)
         open(&d);
         for (uint16_t k = 0; k < 2; k++)
             CHECK("set",
-                  sctp_set_stream_priority(d.sctp[SENDER], k, 3, rows[i].weight[k]) == ERR_OK);
+                  sctp_set_stream_priority(d.two.sctp[SENDER], k, 3, rows[i].weight[k]) == ERR_OK);
         for (uint16_t k = 0; k < 2; k++)
             fill(&d, k, 500);
         for (int k = 0; k < 400 && d.received[0] + d.received[1] < 350 * MESSAGE; k++)
@@ -152,7 +126,7 @@ TEST(shares_within_a_class)
         CHECK("much has gone", all > 200 * MESSAGE);
         CHECK(rows[i].claim, d.received[0] * 100 >= all * rows[i].least_percent &&
                                  d.received[0] * 100 <= all * rows[i].most_percent);
-        drop(&d);
+        duo_deinit(&d.two);
     }
 }
 
@@ -165,7 +139,7 @@ TEST(a_class_may_change_while_bytes_wait)
     fill(&d, 2, 50);
     fill(&d, 3, 50);
     round_trip(&d);
-    CHECK("set", sctp_set_stream_priority(d.sctp[SENDER], 2, 0, 1) == ERR_OK);
+    CHECK("set", sctp_set_stream_priority(d.two.sctp[SENDER], 2, 0, 1) == ERR_OK);
     for (int i = 0; i < 100 && d.received[2] < 50 * MESSAGE; i++)
         round_trip(&d);
     CHECK("it went before the others",
@@ -173,7 +147,7 @@ TEST(a_class_may_change_while_bytes_wait)
     for (int i = 0; i < 100; i++)
         round_trip(&d);
     CHECK("which come too", d.received[1] == 50 * MESSAGE && d.received[3] == 50 * MESSAGE);
-    drop(&d);
+    duo_deinit(&d.two);
 }
 
 TEST(what_cannot_be_set)
@@ -182,12 +156,13 @@ TEST(what_cannot_be_set)
 
     open(&d);
     CHECK("no such class",
-          sctp_set_stream_priority(d.sctp[SENDER], 0, SCTP_CLASSES, 1) == ERR_INVALID);
-    CHECK("no weight", sctp_set_stream_priority(d.sctp[SENDER], 0, 1, 0) == ERR_INVALID);
+          sctp_set_stream_priority(d.two.sctp[SENDER], 0, SCTP_CLASSES, 1) == ERR_INVALID);
+    CHECK("no weight", sctp_set_stream_priority(d.two.sctp[SENDER], 0, 1, 0) == ERR_INVALID);
     CHECK("too much",
-          sctp_set_stream_priority(d.sctp[SENDER], 0, 1, SCTP_WEIGHT_MAX + 1) == ERR_INVALID);
-    CHECK("no such stream", sctp_set_stream_priority(d.sctp[SENDER], 5000, 1, 1) == ERR_INVALID);
-    drop(&d);
+          sctp_set_stream_priority(d.two.sctp[SENDER], 0, 1, SCTP_WEIGHT_MAX + 1) == ERR_INVALID);
+    CHECK("no such stream",
+          sctp_set_stream_priority(d.two.sctp[SENDER], 5000, 1, 1) == ERR_INVALID);
+    duo_deinit(&d.two);
 }
 
 TESTS(TEST_ROW(a_lower_class_goes_first), TEST_ROW(between_messages_only),
