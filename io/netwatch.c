@@ -12,6 +12,8 @@
 
 #include <uv.h>
 
+#include "io/errno.h"
+
 #define READS_MAX 64 /* a flood of changes has its turns, as everything has */
 
 struct netwatch {
@@ -92,20 +94,6 @@ static void on_settled(void *ctx)
     w->fn(w->ctx);
 }
 
-static int err_of_errno(void)
-{
-    switch (errno) {
-    case EMFILE:
-    case ENFILE:
-        return ERR_LIMIT;
-    case ENOMEM:
-    case ENOBUFS:
-        return ERR_NOMEM;
-    default:
-        return ERR_AUTH; /* forbidden, or unknown here */
-    }
-}
-
 static int open_socket(struct netwatch *w)
 {
     const struct sockaddr_nl groups = { .nl_family = AF_NETLINK,
@@ -115,7 +103,7 @@ static int open_socket(struct netwatch *w)
 
     w->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
     if (w->fd < 0 || bind(w->fd, (const struct sockaddr *)&groups, sizeof groups))
-        return err_of_errno();
+        return errno_decode(errno, ERR_AUTH); /* forbidden, or unknown here */
     return ERR_OK;
 }
 

@@ -13,6 +13,7 @@
 #include <openssl/x509v3.h>
 #include <uv.h>
 
+#include "io/errno.h"
 #include "io/sockaddr.h"
 
 #define CONNECT_US  (10 * SECOND)
@@ -377,20 +378,6 @@ static int init_tls(struct stream *s, const char *name, const char *ca_file)
     return set_tls_name(s->ssl, name) ? ERR_OK : ERR_CRYPTO;
 }
 
-static int err_of_uv(int status)
-{
-    switch (status) {
-    case UV_ENOMEM:
-    case UV_ENOBUFS:
-        return ERR_NOMEM;
-    case UV_EMFILE:
-    case UV_ENFILE:
-        return ERR_LIMIT;
-    default:
-        return ERR_INVALID;
-    }
-}
-
 static int start(struct stream *s, const struct stream_config *cfg)
 {
     struct sockaddr_storage ss;
@@ -403,7 +390,7 @@ static int start(struct stream *s, const struct stream_config *cfg)
     if (!status)
         status = uv_tcp_connect(&s->connect, &s->tcp, (struct sockaddr *)&ss, on_connected);
     if (status)
-        return err_of_uv(status);
+        return errno_decode(-status, ERR_INVALID);
     io_timer_set(&s->timer, io_now() + (cfg->connect_us ? cfg->connect_us : CONNECT_US));
     return ERR_OK;
 }

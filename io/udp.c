@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "io/errno.h"
 #include "io/sockaddr.h"
 
 #define SOCKET_BUFFER (4 << 20)
@@ -25,14 +26,8 @@ static int err_of_errno(int error)
     case EACCES:
     case EPERM:
         return ERR_AUTH;
-    case EMFILE:
-    case ENFILE:
-        return ERR_LIMIT;
-    case ENOMEM:
-    case ENOBUFS:
-        return ERR_NOMEM;
     default:
-        return ERR_INVALID;
+        return errno_decode(error, ERR_INVALID);
     }
 }
 
