@@ -20,6 +20,20 @@ bool scene_claim(struct scene *c, bool is_so, const char *claim, const char *det
     return is_so;
 }
 
+usec scene_worst(struct scene *c, unsigned count, usec (*one)(struct scene *c, const void *ctx),
+                 const void *ctx)
+{
+    struct scene stage = *c;
+    usec worst = 0;
+
+    for (unsigned k = 0; k < count; k++) {
+        stage.seed = SCENE_SEED(c, k);
+        worst = usec_max(worst, one(&stage, ctx));
+    }
+    c->failures = stage.failures;
+    return worst;
+}
+
 struct town_plan scene_town(const struct home *a, const struct home *b)
 {
     struct link_config half = { .delay_us = SCENE_ONE_WAY_US / 2 };

@@ -21,6 +21,10 @@ struct scene {
 /* Notes and prints what is not so; `detail` says where, or is "". Returns `is_so`. */
 bool scene_claim(struct scene *c, bool is_so, const char *claim, const char *detail);
 
+/* Runs `one` on so many stages of this scenario, each with its seed; the longest that it took. */
+usec scene_worst(struct scene *c, unsigned count, usec (*one)(struct scene *c, const void *ctx),
+                 const void *ctx);
+
 /* 20 ms one way between any two hosts, nothing lost: the laboratory's ideal. */
 #define SCENE_ONE_WAY_US (20 * MILLISECOND)
 #define SCENE_RTT_US     (2 * SCENE_ONE_WAY_US)

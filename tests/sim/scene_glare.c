@@ -55,8 +55,9 @@ static void restart(struct stage *s, const struct row *row)
         stage_drain(s, i);
 }
 
-static usec meet(struct scene *c, const struct row *row)
+static usec meet(struct scene *c, const void *ctx)
 {
+    const struct row *row = ctx;
     static const struct home home = { .kind = HOME_NAT,
                                       .filtering = NAT_ADDRESS_AND_PORT_DEPENDENT,
                                       .ports = NAT_PORTS_RANDOM };
@@ -88,14 +89,8 @@ static usec meet(struct scene *c, const struct row *row)
 void scene_glare(struct scene *c)
 {
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct scene one = *c;
-        usec worst = 0;
+        usec worst = scene_worst(c, SEEDS, meet, &rows[i]);
 
-        for (unsigned k = 0; k < SEEDS; k++) {
-            one.seed = SCENE_SEED(c, k);
-            worst = usec_max(worst, meet(&one, &rows[i]));
-        }
-        c->failures = one.failures;
         printf("%-22s longest gap of %d seeds: %.0f ms\n", rows[i].what, SEEDS,
                (double)worst / 1000);
     }

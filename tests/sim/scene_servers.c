@@ -35,8 +35,15 @@ static void note(void *ctx, unsigned peer, const struct addr *from, const struct
     watch->sent += addr_equal_ip(to, watch->victim);
 }
 
-static usec connect_with(struct scene *c, const struct row *row, uint64_t *sent_to_victim)
+struct attempt {
+    const struct row *row;
+    uint64_t *sent_to_victim; /* the most of all stages */
+};
+
+static usec connect_with(struct scene *c, const void *ctx)
 {
+    const struct attempt *attempt = ctx;
+    const struct row *row = attempt->row;
     struct home home = { .kind = row->home, .filtering = NAT_ADDRESS_AND_PORT_DEPENDENT };
     struct town_plan plan = scene_town(&home, &home);
     struct watch watch = { 0 };
@@ -56,7 +63,8 @@ static usec connect_with(struct scene *c, const struct row *row, uint64_t *sent_
         scene_claim(c, watch.sent <= VICTIM_MAX, "a victim hears little", row->what);
         scene_claim(c, stage_are_open(&s) && !stage_are_closed(&s), "and stays", row->what);
     }
-    *sent_to_victim = watch.sent > *sent_to_victim ? watch.sent : *sent_to_victim;
+    if (watch.sent > *attempt->sent_to_victim)
+        *attempt->sent_to_victim = watch.sent;
     scene_end(c, &s, row->what);
     return took;
 }
@@ -80,8 +88,9 @@ static const struct relay_row {
       false },
 };
 
-static usec relay_with(struct scene *c, const struct relay_row *row)
+static usec relay_with(struct scene *c, const void *ctx)
 {
+    const struct relay_row *row = ctx;
     struct home home = { .kind = HOME_NAT,
                          .mapping = row->is_needed ? NAT_ADDRESS_AND_PORT_DEPENDENT
                                                    : NAT_ENDPOINT_INDEPENDENT,
@@ -109,14 +118,8 @@ static usec relay_with(struct scene *c, const struct relay_row *row)
 static void try_relays(struct scene *c)
 {
     for (size_t i = 0; i < COUNT(relay_rows); i++) {
-        struct scene one = *c;
-        usec worst = 0;
+        usec worst = scene_worst(c, SEEDS, relay_with, &relay_rows[i]);
 
-        for (unsigned k = 0; k < SEEDS; k++) {
-            one.seed = SCENE_SEED(c, k);
-            worst = usec_max(worst, relay_with(&one, &relay_rows[i]));
-        }
-        c->failures = one.failures;
         printf("%-42s data after %.0f ms at most\n", relay_rows[i].what, (double)worst / 1000);
     }
 }
@@ -125,15 +128,9 @@ void scene_servers(struct scene *c)
 {
     try_relays(c);
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct scene one = *c;
         uint64_t sent = 0;
-        usec worst = 0;
+        usec worst = scene_worst(c, SEEDS, connect_with, &(struct attempt){ &rows[i], &sent });
 
-        for (unsigned k = 0; k < SEEDS; k++) {
-            one.seed = SCENE_SEED(c, k);
-            worst = usec_max(worst, connect_with(&one, &rows[i], &sent));
-        }
-        c->failures = one.failures;
         printf("%-36s first data after %.0f ms at most, %llu packets to a victim\n", rows[i].what,
                (double)worst / 1000, (unsigned long long)sent);
     }
