@@ -352,18 +352,29 @@ TEST(connecting)
     }
 }
 
-static void exchange(enum kind kind, const char *name)
+/* A client that trusts this server and calls it by its name, not open yet. */
+static void begin(struct server *s, struct client *c, enum kind kind)
+{
+    server_start(s, kind);
+    client_init(c, s);
+    c->cfg.tls_name = is_tls(kind) ? "localhost" : NULL;
+    c->cfg.ca_file = c->ca_file;
+}
+
+static void connect_to(struct server *s, struct client *c, enum kind kind)
+{
+    begin(s, c, kind);
+    io_loop_run(c->loop, open_stream, c);
+    CHECK("connects", GATE_WAIT(&c->gate, c->connected));
+}
+
+static void exchange(enum kind kind)
 {
     struct server s;
     struct client c;
     struct sending sending = { .client = &c, .len = 60000, .count = 30 };
 
-    server_start(&s, kind);
-    client_init(&c, &s);
-    c.cfg.tls_name = name;
-    c.cfg.ca_file = c.ca_file;
-    io_loop_run(c.loop, open_stream, &c);
-    CHECK("connects", GATE_WAIT(&c.gate, c.connected));
+    connect_to(&s, &c, kind);
     for (int i = 0; i < 5; i++) {
         io_loop_run(c.loop, send_pieces, &sending);
         CHECK("all comes back", GATE_WAIT(&c.gate, c.got == c.sent));
@@ -376,23 +387,18 @@ static void exchange(enum kind kind, const char *name)
 
 TEST(bytes_arrive_as_they_were)
 {
-    exchange(ECHO, NULL);
-    exchange(TLS_ECHO, "localhost");
+    exchange(ECHO);
+    exchange(TLS_ECHO);
 }
 
 /* A server that does not read: what is accepted is bounded, and all of it arrives in the end. */
-static void fill_up(enum kind kind, const char *name)
+static void fill_up(enum kind kind)
 {
     struct server s;
     struct client c;
     struct sending sending = { .client = &c, .len = 10000, .count = 2000 };
 
-    server_start(&s, kind);
-    client_init(&c, &s);
-    c.cfg.tls_name = name;
-    c.cfg.ca_file = c.ca_file;
-    io_loop_run(c.loop, open_stream, &c);
-    CHECK("connects", GATE_WAIT(&c.gate, c.connected));
+    connect_to(&s, &c, kind);
     io_loop_run(c.loop, send_pieces, &sending);
     gate_lock(&c.gate);
     CHECK("full", c.refused > 0 && !c.can_send && c.drained == 0);
@@ -410,8 +416,8 @@ static void fill_up(enum kind kind, const char *name)
 
 TEST(a_full_queue)
 {
-    fill_up(DEAF, NULL);
-    fill_up(TLS_DEAF, "localhost");
+    fill_up(DEAF);
+    fill_up(TLS_DEAF);
 }
 
 /* While connecting, from a handler, and with a queue that is full. */
@@ -424,10 +430,7 @@ TEST(closing_whenever)
         struct client c;
         struct sending sending = { .client = &c, .len = 10000, .count = 2000 };
 
-        server_start(&s, kinds[i / 2]);
-        client_init(&c, &s);
-        c.cfg.tls_name = is_tls(s.kind) ? "localhost" : NULL;
-        c.cfg.ca_file = c.ca_file;
+        begin(&s, &c, kinds[i / 2]);
         c.closes_at_once = i % 2;
         io_loop_run(c.loop, open_stream, &c);
         if (c.closes_at_once || s.kind == TLS_DEAF)

@@ -113,6 +113,15 @@ TEST(as_often_as_one_likes)
 
 /* ---- Signaling that fails ------------------------------------------------------------------- */
 
+/* Signaling works again, and a restart succeeds: the first at either end. */
+static void restart_is_heard(void)
+{
+    p.is_silent = false;
+    restart(OFFERER);
+    session_pair_run(&p, p.now + SECOND);
+    CHECK("found", info_of(OFFERER).restarts == 1 && info_of(ANSWERER).restarts == 1);
+}
+
 TEST(what_got_lost_is_told_again)
 {
     open_pair();
@@ -121,10 +130,7 @@ TEST(what_got_lost_is_told_again)
     session_pair_run(&p, p.now + SECOND);
     CHECK("nothing came of it", info_of(OFFERER).is_restarting && info_of(OFFERER).restarts == 0);
     check_flow("the old path goes on");
-    p.is_silent = false;
-    restart(OFFERER);
-    session_pair_run(&p, p.now + SECOND);
-    CHECK("found", info_of(OFFERER).restarts == 1 && info_of(ANSWERER).restarts == 1);
+    restart_is_heard();
     session_pair_deinit(&p);
 }
 
@@ -139,10 +145,7 @@ TEST(what_is_not_answered_is_told_again_for_a_while)
     session_pair_run(&p, p.now + 300 * SECOND);
     CHECK("less and less often", p.seen[OFFERER].restarts <= 9);
     CHECK("and an end", !info_of(OFFERER).is_restarting);
-    p.is_silent = false;
-    restart(OFFERER);
-    session_pair_run(&p, p.now + SECOND);
-    CHECK("found", info_of(OFFERER).restarts == 1 && info_of(ANSWERER).restarts == 1);
+    restart_is_heard();
     check_flow("well");
     session_pair_deinit(&p);
 }
@@ -157,10 +160,7 @@ TEST(an_answer_that_got_lost)
     session_pair_run(&p, p.now + 500 * MILLISECOND);
     CHECK("one has made an agent for it",
           info_of(ANSWERER).is_restarting || info_of(ANSWERER).restarts);
-    p.is_silent = false;
-    restart(OFFERER);
-    session_pair_run(&p, p.now + SECOND);
-    CHECK("found", info_of(OFFERER).restarts == 1 && info_of(ANSWERER).restarts == 1);
+    restart_is_heard();
     check_flow("well");
     session_pair_deinit(&p);
 }

@@ -40,18 +40,24 @@ static bool is_kept(const struct turn_net_dgram *d, const struct addr *from, con
            bytes_equal(bytes_of(d->data, d->len), bytes_of_string(text));
 }
 
+/* One to the peer and one from it. */
+static void check_both_ways(const char *claim)
+{
+    CHECK(claim, turn_net_send(&n, &n.peer, 1, 5, 5) == ERR_OK);
+    CHECK(claim, n.at_peer_count == 1 && turn_net_is_sent(&n.at_peer[0], 0, 5));
+    turn_net_from(&n, &n.peer, bytes_of_string("hello"));
+    CHECK(claim, n.at_client_count == 1 && is_kept(&n.at_client[0], &n.peer, "hello"));
+}
+
 TEST(datagrams_go_both_ways_as_indications)
 {
     for (size_t i = 0; i < COUNT(ways); i++) {
         begin(ways[i].stream, ways[i].family);
         CHECK("permitted", turn_permit(n.turn, n.now, &n.peer) == ERR_OK);
         turn_net_drain(&n);
-        CHECK(ways[i].claim, turn_net_send(&n, &n.peer, 1, 5, 5) == ERR_OK);
-        CHECK(ways[i].claim, n.at_peer_count == 1 && turn_net_is_sent(&n.at_peer[0], 0, 5));
+        check_both_ways(ways[i].claim);
         CHECK(ways[i].claim, addr_equal(&n.at_peer[0].from, turn_relayed(n.turn)));
         CHECK(ways[i].claim, addr_equal(&n.at_peer[0].to, &n.peer));
-        turn_net_from(&n, &n.peer, bytes_of_string("hello"));
-        CHECK(ways[i].claim, n.at_client_count == 1 && is_kept(&n.at_client[0], &n.peer, "hello"));
         CHECK("no channel", n.channel_data == 0 && n.indications == 1);
         turn_net_deinit(&n);
     }
@@ -63,10 +69,7 @@ TEST(datagrams_go_both_ways_by_channel)
         begin(ways[i].stream, ways[i].family);
         CHECK("bound", turn_bind(n.turn, n.now, &n.peer) == ERR_OK);
         turn_net_drain(&n);
-        CHECK(ways[i].claim, turn_net_send(&n, &n.peer, 1, 5, 5) == ERR_OK);
-        CHECK(ways[i].claim, n.at_peer_count == 1 && turn_net_is_sent(&n.at_peer[0], 0, 5));
-        turn_net_from(&n, &n.peer, bytes_of_string("hello"));
-        CHECK(ways[i].claim, n.at_client_count == 1 && is_kept(&n.at_client[0], &n.peer, "hello"));
+        check_both_ways(ways[i].claim);
         CHECK("by channel", n.channel_data == 1 && n.indications == 0);
         turn_net_deinit(&n);
     }
