@@ -41,7 +41,7 @@ fuzz: ## search with every fuzz target: SECONDS_EACH=600
 	@tools/bootstrap test
 	@tools/run-tests fuzz
 
-nat: ## time to the first data over every pair of NATs, beside libnice: build/nat.json, nat.svg
+nat: ## first data over every pair of NATs beside libnice, and failures: build/nat.json, .svg, kill.json
 	@tools/bootstrap nat
 	@$(CONFIGURE) $(BUILD)/nat -DCMAKE_BUILD_TYPE=Release >/dev/null
 	@ninja -C $(BUILD)/nat net

@@ -62,14 +62,16 @@ static void explain_relay(const struct question *q, char why[HAWSER_WHY_MAX])
     if (direct == 0)
         (void)snprintf(why, HAWSER_WHY_MAX, "the two have no addresses of one family to try");
     else if (fates[ICE_FATE_WORKS])
-        (void)snprintf(why, HAWSER_WHY_MAX, "a direct path has just been found");
+        (void)snprintf(why, HAWSER_WHY_MAX,
+                       "a direct path answers, or did a moment ago: it is taken once it has proved "
+                       "itself");
     else if (fates[ICE_FATE_WAITING] + fates[ICE_FATE_TRYING])
         (void)snprintf(why, HAWSER_WHY_MAX, "%u of %u direct pairs are still being tried",
                        fates[ICE_FATE_WAITING] + fates[ICE_FATE_TRYING], direct);
     else if (public == 0)
         (void)snprintf(why, HAWSER_WHY_MAX,
-                       "the peer has no public address: UDP to its STUN server is blocked, or it "
-                       "has none; %u local ones did not answer",
+                       "none of %u direct pairs answered, and the peer told of no public address: "
+                       "its network lets no UDP out to STUN, or has none to tell",
                        direct);
     else
         (void)snprintf(why, HAWSER_WHY_MAX,

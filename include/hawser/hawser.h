@@ -202,6 +202,8 @@ HAWSER_API int hawser_set_state_callback(hawser_state_cb *cb, void *ctx);
  * phones, the application calls this. Harmless when nothing has changed. Never blocks. */
 HAWSER_API int hawser_network_changed(void);
 
+/* LAN: the peer is at a private or link-local address, so no public network lies between. RELAYED:
+ * through a TURN server of this side, or of the peer as far as this side can tell. */
 enum hawser_path_kind {
     HAWSER_PATH_NONE,
     HAWSER_PATH_LAN,

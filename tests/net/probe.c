@@ -163,7 +163,7 @@ static bool ask_three(int fd, const struct addr *seen[3])
     uint32_t nonces[3];
     int answered = 0;
 
-    for (int tries = 0; tries < 5 && answered < 3; tries++) {
+    for (int tries = 0; tries < 25 && answered < 3; tries++) {
         answered = 0;
         for (uint32_t i = 0; i < 3; i++)
             nonces[i] = ask(fd, i, i);
