@@ -88,34 +88,46 @@ static void part(struct host *h, bool all)
     }
 }
 
-static int invite(const struct host *h)
+static int invite(struct host *h)
 {
     char line[HAWSER_INVITE_MAX];
     bool shows_qr = !say_is_json() && isatty(STDOUT_FILENO);
     int error = hawser_device_invite(h->device, INVITE_S, line);
 
     if (error)
-        return error;
+        return say_failure(error, "making a pairing line");
+    h->invite_until = clock_now() + INVITE_S * SECOND;
     say("\nPair an app within %d minutes: %srun\n\n    hawser pair '%s'\n", INVITE_S / 60,
         shows_qr ? "scan this, or " : "", line);
     if (shows_qr)
         qr_print(stdout, line);
     say_json(json_pack("{ss}", "invite", line));
-    return 0;
+    return EXIT_CODE_OK;
 }
 
-static void await_broker(const struct host *h)
+static int on_online(struct host *h)
 {
-    bool hinted = false;
-    usec began_at = clock_now();
+    h->is_online = true;
+    say("%s is online", h->id);
+    say_json(json_pack("{s{ss}}", "ready", "id", h->id));
+    return h->pair ? invite(h) : EXIT_CODE_OK;
+}
 
-    while (!stop_asked() && !hawser_device_wait_online(h->device, STOP_POLL_MS)) {
-        if (!hinted && clock_now() - began_at > ONLINE_HINT_MS * MILLISECOND) {
-            say_aside("no answer from the broker yet; trying on. Is \"broker\" right, in "
-                      "config.json or by --broker? \"hawser up\" starts one.");
-            hinted = true;
-        }
+/* Tells of the broker's answer, or once that there is none. Apps on the LAN need no broker, so they
+ * are served meanwhile; pairing does need it. */
+static int look_for_broker(struct host *h, int timeout_ms)
+{
+    if (h->is_online)
+        return EXIT_CODE_OK;
+    if (hawser_device_wait_online(h->device, timeout_ms) > 0)
+        return on_online(h);
+    if (!h->is_hinted && clock_now() >= h->hint_at) {
+        say_aside("%s: no answer from the broker yet; trying on. Is \"broker\" right, in "
+                  "config.json or by --broker? \"hawser up\" starts one.",
+                  h->id);
+        h->is_hinted = true;
     }
+    return EXIT_CODE_OK;
 }
 
 static int ended_by_signal(const struct host *h)
@@ -125,9 +137,9 @@ static int ended_by_signal(const struct host *h)
 
 static int listen_on(struct host *h)
 {
-    usec expires_at = clock_now() + INVITE_S * SECOND;
+    int code = look_for_broker(h, STOP_POLL_MS);
 
-    while (!stop_asked()) {
+    while (!code && !stop_asked()) {
         int handle = hawser_device_listen(h->device, STOP_POLL_MS);
 
         part(h, false);
@@ -137,27 +149,22 @@ static int listen_on(struct host *h)
             return say_failure(handle, "listening for sessions");
         if (h->pair_only && atomic_load(&h->paired))
             return EXIT_CODE_OK;
-        if (h->pair_only && clock_now() > expires_at)
+        if (h->pair_only && clock_now() > h->invite_until)
             return say_error("nobody paired in time: run this again for a new line");
+        code = look_for_broker(h, 0);
     }
-    return ended_by_signal(h);
+    return code ? code : ended_by_signal(h);
 }
 
 static int run(struct host *h)
 {
-    int error;
-
     hawser_device_set_accept(h->device, on_request, h);
     hawser_device_set_paired(h->device, on_paired, h);
     hawser_device_set_limit(h->device, HOST_SESSIONS_MAX); /* on_request() keeps the real one */
     hawser_device_id(h->device, h->id);
-    await_broker(h);
-    if (stop_asked())
-        return ended_by_signal(h);
-    say("%s is online", h->id);
-    say_json(json_pack("{s{ss}}", "ready", "id", h->id));
-    error = h->pair ? invite(h) : 0;
-    return error ? say_failure(error, "making a pairing line") : listen_on(h);
+    h->hint_at = clock_now() + ONLINE_HINT_MS * MILLISECOND;
+    h->invite_until = USEC_NEVER;
+    return listen_on(h);
 }
 
 int host_run(struct host *h, const struct options *o, const char *label)
