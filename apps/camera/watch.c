@@ -188,6 +188,7 @@ int watch_run(const struct watch *asked, const struct options *o)
     w.handle = client_open(o, asked->id);
     if (w.handle < 0)
         return EXIT_CODE_FAILED;
+    hawser_keep_alive(w.handle, 1); /* a file may be fetched for hours, a source may pause */
     ask_init(&w.ask, w.handle);
     flow_init(&w.files, w.handle, CHANNEL_FILES);
     figures_init(&w.figures, w.handle);

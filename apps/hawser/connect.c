@@ -13,6 +13,7 @@ static int stay(int handle)
     struct timespec pause = clock_timespec(STOP_POLL_MS * MILLISECOND);
     int state = 0;
 
+    hawser_keep_alive(handle, 1); /* nothing is sent here, and that is meant */
     while (!stop_asked() && (state = hawser_active_check(handle)) >= 0)
         nanosleep(&pause, NULL);
     return state < 0 ? state : 0;
