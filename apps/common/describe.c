@@ -87,8 +87,22 @@ json_t *describe_session_json(int handle)
     return session;
 }
 
+void describe_route(const struct hawser_session_info *info, char *text, size_t cap)
+{
+    if (info->path == HAWSER_PATH_NONE)
+        (void)snprintf(text, cap, "none, looking for one");
+    else
+        (void)snprintf(text, cap, "%s %s - %s", describe_path(info->path), info->local_address,
+                       info->remote_address);
+}
+
 void describe_session(const struct hawser_session_info *info, char *text, size_t cap)
 {
-    snprintf(text, cap, "%s %s - %s, round trip %.1f ms", describe_path(info->path),
-             info->local_address, info->remote_address, (double)info->rtt_us / 1000);
+    char route[200];
+
+    describe_route(info, route, sizeof route);
+    if (info->path == HAWSER_PATH_NONE)
+        (void)snprintf(text, cap, "%s", route);
+    else
+        (void)snprintf(text, cap, "%s, round trip %.1f ms", route, (double)info->rtt_us / 1000);
 }

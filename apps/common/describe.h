@@ -10,7 +10,10 @@
 /* "lan", "direct", "relayed" or "none". */
 const char *describe_path(enum hawser_path_kind path);
 
-/* "direct 192.0.2.1:4000 - 192.0.2.2:4001, round trip 0.4 ms". */
+/* "direct 192.0.2.1:4000 - 192.0.2.2:4001", or that there is none for the moment. */
+void describe_route(const struct hawser_session_info *info, char *text, size_t cap);
+
+/* The same and ", round trip 0.4 ms". */
 void describe_session(const struct hawser_session_info *info, char *text, size_t cap);
 
 /* "host", "server-reflexive", …; "works", "failed", … */

@@ -14,23 +14,26 @@ struct pinger {
     int64_t count, interval_ms; /* count 0: until a signal */
     int64_t done;
     usec least, most, sum;
-    char path[200]; /* the last one told of, without its round trip */
+    int limit_ms; /* of one answer; 0: the usual */
+    /* What was told of last. */
+    char route[200], why_relayed[HAWSER_WHY_MAX];
 };
 
 /* Tells of each path that carries the session: first, as a rule, the one that was there first, then
- * better ones. */
-static void say_path(struct pinger *p, int handle)
+ * better ones; also when there is none, and when the reason why it is relayed has changed. */
+static void say_path(void *ctx, int handle)
 {
+    struct pinger *p = ctx;
     struct hawser_session_info info;
-    char text[sizeof p->path];
+    char text[sizeof p->route];
 
     if (hawser_session_info(handle, &info))
         return;
-    (void)snprintf(text, sizeof text, "%s %s - %s", describe_path(info.path), info.local_address,
-                   info.remote_address);
-    if (strcmp(text, p->path) == 0)
+    describe_route(&info, text, sizeof text);
+    if (strcmp(text, p->route) == 0 && strcmp(info.why_relayed, p->why_relayed) == 0)
         return;
-    memcpy(p->path, text, sizeof text);
+    memcpy(p->route, text, sizeof text);
+    memcpy(p->why_relayed, info.why_relayed, sizeof p->why_relayed);
     say("path: %s", text);
     if (*info.why_relayed)
         say("      relayed: %s", info.why_relayed);
@@ -44,8 +47,8 @@ static int ping_once(struct pinger *p, struct ask *ask)
     usec asked_at = clock_now(), spent;
     json_t *reply = ask_or_say(ask, "ping", "ping", NULL);
 
-    if (!reply)
-        return EXIT_CODE_FAILED;
+    if (!reply) /* a signal ends this one as it would have ended the pause before the next */
+        return stop_asked() ? EXIT_CODE_OK : EXIT_CODE_FAILED;
     json_decref(reply);
     spent = clock_now() - asked_at;
     p->least = p->done ? usec_min(p->least, spent) : spent;
@@ -65,6 +68,9 @@ static int ping_all(void *ctx, int handle)
     int code = EXIT_CODE_OK;
 
     ask_init(&ask, handle);
+    ask.silence_ms = p->limit_ms ? p->limit_ms : ASK_SOON_MS;
+    ask.waiting = say_path;
+    ask.ctx = p;
     while (!code && !stop_asked() && (!p->count || p->done < p->count)) {
         struct timespec until = clock_timespec(next_at);
 
@@ -92,7 +98,8 @@ int command_ping(int argc, char **argv)
     const struct options_spec spec = {
         .usage = "ping [OPTIONS] ID",
         .about = "Sends requests on the control channel and prints how long each answer took,\n"
-                 "and each path they took, until ^C or --count.",
+                 "and each path they took, until ^C, --count, or an answer that takes longer than\n"
+                 "--timeout (10 seconds).",
         .rules = rules,
         .count = sizeof rules / sizeof *rules,
         .operands_least = 1,
@@ -100,5 +107,6 @@ int command_ping(int argc, char **argv)
     };
     int first = options_parse(&o, &spec, argc, argv);
 
+    p.limit_ms = o.timeout_ms;
     return first < 0 ? options_exit(first) : client_run(&o, argv[first], ping_all, &p);
 }

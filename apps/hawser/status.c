@@ -55,8 +55,9 @@ static void say_session(const struct hawser_session_info *s)
 
     describe_session(s, text, sizeof text);
     say("path     %s", text);
-    say("ends     %s here, %s there; datagrams of %u bytes pass", describe_end(s->local_kind),
-        describe_end(s->remote_kind), s->path_mtu);
+    if (s->path != HAWSER_PATH_NONE)
+        say("ends     %s here, %s there; datagrams of %u bytes pass", describe_end(s->local_kind),
+            describe_end(s->remote_kind), s->path_mtu);
     if (*s->why_relayed)
         say("relayed  %s", s->why_relayed);
     if (s->direct_retry_us >= 0)
@@ -81,29 +82,48 @@ static void say_pairs(int handle)
     }
 }
 
+/* What the device's program says of itself, owned; NULL when it says nothing, and *error why. */
+static json_t *ask_device(const struct options *o, int handle, int *error)
+{
+    struct control_reply reply = { 0 };
+    struct ask ask;
+    json_t *info = NULL;
+
+    ask_init(&ask, handle);
+    ask.silence_ms = o->timeout_ms ? o->timeout_ms : ASK_SOON_MS;
+    *error = ask_for(&ask, "info", NULL, &reply);
+    if (*error && *error != HAWSER_ERR_INVALID)
+        ask_say(&ask, "status", *error);
+    if (reply.ok)
+        info = json_incref(reply.members);
+    control_deinit_reply(&reply);
+    ask_deinit(&ask);
+    return info;
+}
+
+/* A program that does not know the request, as "hawser echo", is no failure: the session is there.
+ * Silence is one. */
 static int status_of(void *ctx, int handle)
 {
     struct hawser_session_info session;
-    struct ask ask;
-    json_t *info, *described;
+    int error;
+    json_t *info = ask_device(ctx, handle, &error), *described;
 
-    (void)ctx;
-    ask_init(&ask, handle);
-    info = ask_or_say(&ask, "status", "info", NULL);
-    ask_deinit(&ask);
-    if (!info)
-        return EXIT_CODE_FAILED;
-    say_device(info);
-    if (!hawser_session_info(handle, &session)) {
+    if (info)
+        say_device(info);
+    else if (!error || error == HAWSER_ERR_INVALID)
+        say("program  does not answer \"info\"");
+    if (error != HAWSER_ERR_CLOSED_LOCALLY && !hawser_session_info(handle, &session)) {
         say_session(&session);
         say_pairs(handle);
     }
     json_object_del(info, "id"); /* these two are the reply's, not the device's */
     json_object_del(info, "ok");
     described = describe_session_json(handle);
-    (void)json_object_set_new(described, "pairs", describe_pairs_json(handle));
-    say_json(json_pack("{soso*}", "device", info, "session", described));
-    return EXIT_CODE_OK;
+    if (described)
+        (void)json_object_set_new(described, "pairs", describe_pairs_json(handle));
+    say_json(json_pack("{so*so*}", "device", info, "session", described));
+    return error && error != HAWSER_ERR_INVALID ? EXIT_CODE_FAILED : EXIT_CODE_OK;
 }
 
 int command_status(int argc, char **argv)
@@ -122,5 +142,5 @@ int command_status(int argc, char **argv)
         return options_exit(first);
     if (strcmp(argv[first], "local") == 0)
         return status_local(&o);
-    return client_run(&o, argv[first], status_of, NULL);
+    return client_run(&o, argv[first], status_of, &o);
 }
