@@ -21,7 +21,7 @@ demo: ## a camera and an app find each other and talk: SOURCE=video to stream, K
 	@ninja -C $(BUILD)
 	@tools/demo
 
-test: ## check, then every test; under 8 minutes on 2 cores
+test: ## check, then every test; under 15 minutes on 2 cores
 	@tools/bootstrap test
 	@tools/run-tests
 
