@@ -1,7 +1,6 @@
 #include "apps/common/client.h"
 
 #include <pthread.h>
-#include <string.h>
 #include <time.h>
 
 #include "apps/common/clock.h"
@@ -60,19 +59,21 @@ static void await_result(struct attempt *a, const char *trace_id)
     pthread_mutex_unlock(&a->lock);
 }
 
-/* -1: no such way. */
-static int lan_mode_of(const char *way)
+/* A device that answers by no path is not told from one that does not answer at all: the time ran
+ * out first. */
+static int say_connect_failure(const struct options *o, int code, const char *id)
 {
-    static const char *const names[] = {
-        [HAWSER_LAN_AUTO] = "auto",
-        [HAWSER_INTERNET_FIRST] = "internet",
-        [HAWSER_LAN_FIRST] = "lan",
-    };
+    const char *more = say_advice(code);
 
-    for (int i = HAWSER_LAN_AUTO; way && i <= HAWSER_LAN_FIRST; i++)
-        if (strcmp(way, names[i]) == 0)
-            return i;
-    return way ? -1 : HAWSER_LAN_AUTO;
+    if (code == HAWSER_ERR_TIMEOUT)
+        more = o->timeout_ms && o->timeout_ms < HAWSER_TIMEOUT_USUAL
+                   ? "Is the broker reachable, and the device's program running? Or the device may "
+                     "be reachable by no path: try --timeout 15."
+                   : "Is the broker reachable, and the device's program running? Or the device may "
+                     "be reachable by no path: try --timeout 30, or a relay.";
+    if (code == HAWSER_ERR_INVALID)
+        more = "That is not an ID: hw1 and 28 characters, as the device prints it.";
+    return say_failure_with(code, more, "connecting to %s", id);
 }
 
 static int start_session(const struct options *o, const char *id)
@@ -83,7 +84,7 @@ static int start_session(const struct options *o, const char *id)
 
     pthread_mutex_init(&a.lock, NULL);
     clock_init_cond(&a.changed);
-    error = hawser_connect(id, lan_mode_of(o->lan), o->timeout_ms, on_connect, &a, trace_id);
+    error = hawser_connect(id, (int)o->lan, o->timeout_ms, on_connect, &a, trace_id);
     if (error)
         a.result = error;
     else
@@ -91,20 +92,14 @@ static int start_session(const struct options *o, const char *id)
     pthread_cond_destroy(&a.changed);
     pthread_mutex_destroy(&a.lock);
     if (a.result < 0)
-        say_failure(a.result, "connecting to %s", id);
+        say_connect_failure(o, a.result, id);
     return a.result;
 }
 
 int client_open(const struct options *o, const char *id)
 {
-    int result;
+    int result = client_init(o);
 
-    if (lan_mode_of(o->lan) < 0) {
-        result = HAWSER_ERR_INVALID;
-        say_failure_with(result, "--help tells what there is.", "--lan %s", o->lan);
-        return result;
-    }
-    result = client_init(o);
     if (result < 0)
         return result;
     result = start_session(o, id);

@@ -8,8 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "apps/common/heard.h"
+#include "apps/common/home.h"
 #include "apps/common/say.h"
-#include "hawser/hawser.h"
 
 enum { RULES_MAX = 32, LONG_ONLY = 256 };
 
@@ -39,6 +40,23 @@ static void table_add(struct table *t, const struct option_rule *rules, size_t c
         }
         t->rule[t->count++] = r;
     }
+}
+
+static bool read_lan(struct options *o, const char *way)
+{
+    static const char *const names[] = {
+        [HAWSER_LAN_AUTO] = "auto",
+        [HAWSER_INTERNET_FIRST] = "internet",
+        [HAWSER_LAN_FIRST] = "lan",
+    };
+
+    for (int i = HAWSER_LAN_AUTO; i <= HAWSER_LAN_FIRST; i++)
+        if (strcmp(way, names[i]) == 0) {
+            o->lan = (enum hawser_lan_mode)i;
+            return true;
+        }
+    say_error("--lan: \"%s\" is none of auto, internet, lan", way);
+    return false;
 }
 
 /* What getopt_long() answered: a letter, or the number of a long option. */
@@ -144,6 +162,7 @@ int options_parse(struct options *o, const struct options_spec *spec, int argc, 
 {
     bool help = false;
     int64_t timeout_s = 0;
+    const char *lan = "auto";
     const struct option_rule always[] = {
         { "home", 0, OPTION_TEXT, &o->home, 0, 0, "DIR  keys, grants and config (~/.hawser)" },
         { "json", 0, OPTION_FLAG, &o->json, 0, 0, "results as JSON, one object a line" },
@@ -153,7 +172,10 @@ int options_parse(struct options *o, const struct options_spec *spec, int argc, 
         { "as", 0, OPTION_TEXT, &o->label, 0, 0, "LABEL  use the key of this label" },
         { "broker", 0, OPTION_TEXT, &o->broker, 0, 0, "URL  mqtt://host:port or mqtts://..." },
         { "stun", 0, OPTION_TEXT, &o->stun, 0, 0, "LIST  host:port of STUN servers, by commas" },
-        { "lan", 0, OPTION_TEXT, &o->lan, 0, 0, "WAY  auto, internet (first) or lan (first)" },
+        { "turn", 0, OPTION_TEXT, &o->turn, 0, 0,
+          "LIST  turn:host[:port] or turns:... of relays, by commas;\n"
+          "                             turn_username and turn_password belong in config.json" },
+        { "lan", 0, OPTION_TEXT, &lan, 0, 0, "WAY  auto, internet (first) or lan (first)" },
         { "timeout", 0, OPTION_NUMBER, &timeout_s, 1, 30, "S  seconds to connect (15)" },
         { "verbose", 'v', OPTION_COUNT, &o->verbose, 0, 0, "what the library does; -vv: more" },
     };
@@ -168,6 +190,8 @@ int options_parse(struct options *o, const struct options_spec *spec, int argc, 
         return OPTIONS_WRONG;
     o->timeout_ms = (int)timeout_s * 1000;
     say_use_json(o->json);
+    if (!read_lan(o, lan))
+        return OPTIONS_WRONG;
     if (!help)
         return check_operands(spec, argc - optind);
     print_help(spec, &t);
@@ -184,6 +208,7 @@ static void log_line(void *ctx, enum hawser_log_level level, const char *line)
     static const char *const names[] = { "error", "warning", "info", "debug" };
 
     (void)ctx;
+    heard_note(level, line);
     fprintf(stderr, "%s: %s\n", names[level], line);
 }
 
@@ -191,8 +216,12 @@ int options_apply(const struct options *o)
 {
     const struct {
         const char *name, *value;
-    } settings[] = { { "home", o->home }, { "broker", o->broker }, { "stun", o->stun } };
+    } settings[] = {
+        { "home", o->home }, { "broker", o->broker }, { "stun", o->stun }, { "turn", o->turn }
+    };
     int level = HAWSER_LOG_WARNING + o->verbose;
+
+    home_set(o->home);
 
     hawser_set_log(level < HAWSER_LOG_DEBUG ? (enum hawser_log_level)level : HAWSER_LOG_DEBUG,
                    log_line, NULL);

@@ -7,14 +7,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hawser/hawser.h"
+
 /* What every program that speaks to devices takes. Texts are borrowed from argv. */
 struct options {
-    const char *label;                /* --as: which key under the home directory */
-    const char *home, *broker, *stun; /* NULL: as configured */
+    const char *label;                       /* --as: which key under the home directory */
+    const char *home, *broker, *stun, *turn; /* NULL: as configured */
     bool json;
-    int verbose;     /* how many -v */
-    const char *lan; /* --lan: by which way to connect; NULL: as best */
-    int timeout_ms;  /* of connecting, pairing and requests; 0: the usual */
+    int verbose;              /* how many -v */
+    enum hawser_lan_mode lan; /* --lan: by which way to connect */
+    int timeout_ms;           /* of connecting, pairing and requests; 0: the usual */
 };
 
 enum option_kind { OPTION_FLAG, OPTION_COUNT, OPTION_TEXT, OPTION_NUMBER };
@@ -46,7 +48,8 @@ int options_parse(struct options *o, const struct options_spec *spec, int argc, 
 /* The exit code that belongs to a negative answer. */
 int options_exit(int answer);
 
-/* Applies home, broker, stun and -v to the library, before hawser_init(). 0 or a code, said. */
+/* Applies home, broker, stun, turn and -v to the library, before hawser_init(). 0, or a code that
+ * has been said. */
 int options_apply(const struct options *o);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "apps/common/heard.h"
+#include "apps/common/home.h"
 #include "core/base/bytes.h"
 #include "hawser/hawser.h"
 
@@ -19,7 +21,8 @@ static const struct {
     { HAWSER_ERR_INVALID, "Check the ID and the options; -v shows what the library found." },
     { HAWSER_ERR_OFFLINE, "Is the device's program running, and with the same broker?" },
     { HAWSER_ERR_NO_PATH,
-      "Something between the two blocks UDP; try another network, or with --stun." },
+      "Something between the two blocks UDP; try another network, --stun, or a relay: turn "
+      "in config.json." },
     { HAWSER_ERR_LOST, "The network may have changed; try again." },
     { HAWSER_ERR_NO_PORT, "Check the option \"bind\" and the limits on UDP sockets." },
     { HAWSER_ERR_SESSION_LIMIT, "Close another session, or raise the limit." },
@@ -80,10 +83,18 @@ int say_error(const char *format, ...)
     return EXIT_CODE_FAILED;
 }
 
+/* Whoever has taken our place at the broker gets what was meant for us. */
+static bool is_from_replacing(int code)
+{
+    return heard_replaced() && (code == HAWSER_ERR_TIMEOUT || code == HAWSER_ERR_OFFLINE);
+}
+
 static void fail(int code, const char *more, const char *format, va_list args)
 {
     char text[TEXT_MAX];
 
+    if (is_from_replacing(code))
+        more = "Another program uses the same key: give this one a key of its own, --as LABEL.";
     format_plain(text, format, args);
     fprintf(stderr, "%s: %s: %s (%d)\n", program_invocation_short_name, text, hawser_strerror(code),
             code);
@@ -115,6 +126,11 @@ int say_failure_with(int code, const char *more, const char *format, ...)
 
 int say_key_failure(int code, const char *label)
 {
+    char home[HOME_PATH_MAX];
+
+    if (heard_bad_config())
+        return say_failure_with(code, "It cannot be used, as told above: mend it, or move it away.",
+                                "%s/config.json", home_get(home));
     if (code != HAWSER_ERR_INVALID)
         return say_failure(code, "the key \"%s\"", label);
     return say_failure_with(code,

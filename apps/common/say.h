@@ -23,7 +23,7 @@ int say_failure(int code, const char *format, ...) __attribute__((format(printf,
 int say_failure_with(int code, const char *more, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same for a key that cannot be read or made. */
+/* The same for a key that cannot be read or made, or a config.json that came first. */
 int say_key_failure(int code, const char *label);
 
 /* A line for people on stdout; nothing with --json. */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "apps/common/describe.h"
+#include "apps/common/heard.h"
 #include "apps/common/options.h"
 #include "apps/common/progress.h"
 #include "apps/common/qr.h"
@@ -82,6 +83,8 @@ TEST(options_are_read_by_their_rules)
         { "help", { "--help" }, OPTIONS_HELP },
         { "a common option", { "--timeout", "30", "x" }, 3 },
         { "out of its range", { "--timeout", "31", "x" }, OPTIONS_WRONG },
+        { "a way there is", { "--lan", "internet", "x" }, 3 },
+        { "a way there is not", { "--lan", "wan", "x" }, OPTIONS_WRONG },
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -109,6 +112,7 @@ TEST(options_are_read_by_their_rules)
         }
         CHECK(rows[i].claim, options_parse(&o, &spec, argc, argv) == rows[i].first);
         CHECK("the number", number == 0 || number == 7);
+        CHECK("the way", o.lan == HAWSER_LAN_AUTO || o.lan == HAWSER_INTERNET_FIRST);
         CHECK("the timeout", o.timeout_ms == 0 || o.timeout_ms == 30000);
         for (int j = 1; j < argc; j++) /* getopt_long() has only moved them */
             free(argv[j]);
@@ -118,9 +122,42 @@ TEST(options_are_read_by_their_rules)
 TEST(codes_come_with_advice)
 {
     CHECK("to pair", strstr(say_advice(HAWSER_ERR_UNAUTHORISED), "hawser pair"));
+    CHECK("a relay", strstr(say_advice(HAWSER_ERR_NO_PATH), "turn in config.json"));
     CHECK("none for what explains itself", !say_advice(HAWSER_ERR_CLOSED_LOCALLY));
     CHECK("a path", strcmp(describe_path(HAWSER_PATH_RELAYED), "relayed") == 0);
     CHECK("none known", strcmp(describe_path((enum hawser_path_kind)9), "unknown") == 0);
+}
+
+static void note_nothing(void)
+{
+    heard_note(HAWSER_LOG_WARNING, "the broker could not be kept in config.json");
+    heard_note(HAWSER_LOG_ERROR, "no home directory");
+    heard_note(HAWSER_LOG_INFO, "hw1x at the broker: online (mqtt://replaced)");
+}
+
+TEST(the_log_makes_for_better_advice)
+{
+    note_nothing();
+    CHECK("config.json is sound until an error names it", !heard_bad_config());
+    CHECK("our place is ours until the broker says so", !heard_replaced());
+    heard_note(HAWSER_LOG_ERROR, "a/config.json, line 1, column 2: not JSON");
+    heard_note(HAWSER_LOG_WARNING, "hw1x at the broker: replaced (another connection)");
+    CHECK("config.json is broken", heard_bad_config());
+    CHECK("somebody took our place", heard_replaced());
+}
+
+TEST(no_path_has_no_addresses)
+{
+    struct hawser_session_info info = { .path = HAWSER_PATH_NONE, .rtt_us = 1000 };
+    char text[200];
+
+    describe_session(&info, text, sizeof text);
+    CHECK("none", strcmp(text, "none, looking for one") == 0);
+    info.path = HAWSER_PATH_LAN;
+    memcpy(info.local_address, "a:1", 4);
+    memcpy(info.remote_address, "b:2", 4);
+    describe_session(&info, text, sizeof text);
+    CHECK("one", strcmp(text, "lan a:1 - b:2, round trip 1.0 ms") == 0);
 }
 
 TEST(what_peers_name_does_not_speak_to_the_terminal)
@@ -166,4 +203,5 @@ TEST(a_qr_code_is_square)
 
 TESTS(TEST_ROW(amounts_have_units), TEST_ROW(progress_tells_how_far_how_fast_and_when),
       TEST_ROW(options_are_read_by_their_rules), TEST_ROW(codes_come_with_advice),
+      TEST_ROW(the_log_makes_for_better_advice), TEST_ROW(no_path_has_no_addresses),
       TEST_ROW(what_peers_name_does_not_speak_to_the_terminal), TEST_ROW(a_qr_code_is_square))
