@@ -1,4 +1,3 @@
-#include <stdlib.h>
 #include <string.h>
 
 #include "apps/common/ask.h"
@@ -6,25 +5,7 @@
 #include "apps/common/describe.h"
 #include "apps/common/say.h"
 #include "apps/hawser/commands.h"
-
-static int status_local(const struct options *o)
-{
-    const char *label = o->label ? o->label : CLIENT_LABEL;
-    const char *home = o->home ? o->home : getenv("HAWSER_HOME");
-    char id[HAWSER_ID_MAX];
-    int error = options_apply(o);
-
-    if (error)
-        return EXIT_CODE_FAILED;
-    error = hawser_keygen(label, id); /* makes one if there is none, as every other command does */
-    if (error)
-        return say_key_failure(error, label);
-    say("version  %s\nhome     %s\nlabel    %s\nID       %s", hawser_get_version(),
-        home ? home : "~/.hawser", label, id);
-    say_json(json_pack("{ssssssss}", "version", hawser_get_version(), "home",
-                       home ? home : "~/.hawser", "label", label, "id", id));
-    return EXIT_CODE_OK;
-}
+#include "apps/hawser/local.h"
 
 static void say_media(const char *name, const json_t *media)
 {
@@ -132,7 +113,7 @@ int command_status(int argc, char **argv)
     const struct options_spec spec = {
         .usage = "status [OPTIONS] ID|local",
         .about = "Connects and shows what a device says of itself and how it is reached;\n"
-                 "\"local\": which key and home directory are used here.",
+                 "\"local\": which key, home directory and servers are used here.",
         .operands_least = 1,
         .operands_most = 1,
     };
@@ -141,6 +122,6 @@ int command_status(int argc, char **argv)
     if (first < 0)
         return options_exit(first);
     if (strcmp(argv[first], "local") == 0)
-        return status_local(&o);
+        return local_status(&o);
     return client_run(&o, argv[first], status_of, &o);
 }
