@@ -70,7 +70,8 @@ TEST(a_lower_class_goes_first)
 
     open(&d);
     CHECK("set", sctp_set_stream_priority(d.two.sctp[SENDER], 0, 1, 1) == ERR_OK);
-    CHECK("set", sctp_set_stream_priority(d.two.sctp[SENDER], 5, 6, 1) == ERR_OK);
+    /* Among equals stream 5 would have 400 KiB at a time. */
+    CHECK("set", sctp_set_stream_priority(d.two.sctp[SENDER], 5, 6, SCTP_WEIGHT_MAX) == ERR_OK);
     fill(&d, 5, 100);
     round_trip(&d);
     fill(&d, 0, 1);
