@@ -109,7 +109,8 @@ static int attend(struct watcher *w)
         struct timespec until;
 
         if (ping(w))
-            return EXIT_CODE_FAILED;
+            return stop_asked() ? say_error("interrupted before the stream had ended")
+                                : EXIT_CODE_FAILED;
         if (!asked_to_stop && (stop_asked() || clock_now() >= end_at)) {
             json_decref(ask_or_say(&w->ask, "ending", "stop_stream", NULL));
             asked_to_stop = true;
