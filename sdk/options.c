@@ -10,11 +10,11 @@
 
 typedef int option_read(struct options *o, const char *value);
 
-static bool copy_text(char out[OPTION_TEXT_MAX], const char *value)
+static bool copy_text(char *out, size_t cap, const char *value)
 {
     size_t len = strlen(value);
 
-    if (len >= OPTION_TEXT_MAX)
+    if (len >= cap)
         return false;
     memcpy(out, value, len + 1);
     return true;
@@ -22,7 +22,7 @@ static bool copy_text(char out[OPTION_TEXT_MAX], const char *value)
 
 static int read_home(struct options *o, const char *value)
 {
-    return *value && copy_text(o->home, value) ? ERR_OK : ERR_INVALID;
+    return *value && copy_text(o->home, sizeof o->home, value) ? ERR_OK : ERR_INVALID;
 }
 
 static int read_broker(struct options *o, const char *value)
@@ -32,17 +32,17 @@ static int read_broker(struct options *o, const char *value)
     if (endpoint_parse(&e, value) ||
         (strcmp(e.scheme, "mqtt") && strcmp(e.scheme, "mqtts") && strcmp(e.scheme, "mqtt+unix")))
         return ERR_INVALID;
-    return copy_text(o->broker, value) ? ERR_OK : ERR_INVALID;
+    return copy_text(o->broker, sizeof o->broker, value) ? ERR_OK : ERR_INVALID;
 }
 
 static int read_broker_name(struct options *o, const char *value)
 {
-    return *value && copy_text(o->broker_name, value) ? ERR_OK : ERR_INVALID;
+    return *value && copy_text(o->broker_name, sizeof o->broker_name, value) ? ERR_OK : ERR_INVALID;
 }
 
 static int read_broker_ca(struct options *o, const char *value)
 {
-    return copy_text(o->broker_ca, value) ? ERR_OK : ERR_INVALID;
+    return copy_text(o->broker_ca, sizeof o->broker_ca, value) ? ERR_OK : ERR_INVALID;
 }
 
 /* Takes the next item of a comma-separated list, without spaces around it. False: no more. */
@@ -86,29 +86,19 @@ static int read_turn(struct options *o, const char *value)
     return ERR_OK;
 }
 
-static int read_credential(char out[TURN_CREDENTIAL_MAX], const char *value)
-{
-    size_t len = strlen(value);
-
-    if (len >= TURN_CREDENTIAL_MAX)
-        return ERR_INVALID;
-    memcpy(out, value, len + 1);
-    return ERR_OK;
-}
-
 static int read_turn_username(struct options *o, const char *value)
 {
-    return read_credential(o->turn_username, value);
+    return copy_text(o->turn_username, sizeof o->turn_username, value) ? ERR_OK : ERR_INVALID;
 }
 
 static int read_turn_password(struct options *o, const char *value)
 {
-    return read_credential(o->turn_password, value);
+    return copy_text(o->turn_password, sizeof o->turn_password, value) ? ERR_OK : ERR_INVALID;
 }
 
 static int read_turn_ca(struct options *o, const char *value)
 {
-    return copy_text(o->turn_ca, value) ? ERR_OK : ERR_INVALID;
+    return copy_text(o->turn_ca, sizeof o->turn_ca, value) ? ERR_OK : ERR_INVALID;
 }
 
 static int read_bind(struct options *o, const char *value)
@@ -209,9 +199,9 @@ int options_home(char out[OPTION_TEXT_MAX])
     int len;
 
     if (rows[0].value)
-        return copy_text(out, rows[0].value) ? ERR_OK : ERR_INVALID;
+        return copy_text(out, OPTION_TEXT_MAX, rows[0].value) ? ERR_OK : ERR_INVALID;
     if (home && *home)
-        return copy_text(out, home) ? ERR_OK : ERR_INVALID;
+        return copy_text(out, OPTION_TEXT_MAX, home) ? ERR_OK : ERR_INVALID;
     home = getenv("HOME");
     if (!home || !*home) {
         log_line(HAWSER_LOG_ERROR, NULL, "no home directory: set HOME, HAWSER_HOME or \"home\"");
@@ -281,7 +271,8 @@ static void name_broker(struct options *o)
     struct endpoint e;
 
     if (*o->broker && !*o->broker_name && !endpoint_parse(&e, o->broker))
-        (void)copy_text(o->broker_name, *e.host == '/' ? "localhost" : e.host);
+        (void)copy_text(o->broker_name, sizeof o->broker_name,
+                        *e.host == '/' ? "localhost" : e.host);
 }
 
 int options_set_broker(struct options *o, const char *url)

@@ -120,7 +120,6 @@ static void tell_congestion_control(struct pass *p)
     struct cc_sample sample = {
         .acked = p->by_path,
         .flight = s->tx.flight_bytes - s->tx.old_flight_bytes,
-        .is_recovering = s->tx.is_recovering,
         .is_limited = s->tx.is_cwnd_limited,
     };
 

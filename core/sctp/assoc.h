@@ -154,13 +154,12 @@ struct tx {
     uint64_t packet;         /* number of the last packet that carried data */
     uint64_t acked_packet;   /* highest of which a chunk was acknowledged */
     uint32_t judge_tsn;      /* every earlier TSN has been lost, acknowledged or sent again */
-    uint64_t recover_packet; /* losses up to here have shrunk the window already */
+    uint64_t recover_packet; /* losses up to here are of an event already counted */
     uint32_t reordering;     /* how many packets later one may arrive and not count as lost */
     uint32_t fast_resent;    /* chunks sent again without a timeout since `reordering` grew */
     usec probe_rtts;         /* the wait before a probe: 2, more where probes came too early */
     bool was_probed;         /* its answer would tell whether it came too early */
     bool has_probed;         /* loss_on_probe_due() has done so, and nothing came of it yet */
-    bool is_recovering;      /* nothing sent since it shrank has been acknowledged */
     bool is_cwnd_limited;
     bool may_resend_at_once; /* one packet, whatever cwnd says: RFC 9260 §7.2.4 (3) */
     bool is_timing;          /* rtt_tsn's round trip is being measured */

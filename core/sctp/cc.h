@@ -20,7 +20,6 @@ struct cc_sample {
     uint64_t rate;       /* bytes per second between its sending and now; 0: unknown */
     bool is_app_limited; /* not the network bounded that rate */
     bool is_round;       /* it was sent after the last round was told of */
-    bool is_recovering;  /* from the losses of a flight: window controllers grow later */
     bool is_limited;     /* the window, not the application, holds us back now */
 };
 
@@ -28,9 +27,7 @@ struct cc_ops {
     const char *name;
     void (*start)(struct cc *cc, usec now); /* also after a change of path */
     void (*on_ack)(struct cc *cc, usec now, const struct cc_sample *sample);
-    void (*on_loss)(struct cc *cc, usec now, size_t flight); /* once per round trip of losses */
     void (*on_timeout)(struct cc *cc, usec now);
-    void (*on_idle)(struct cc *cc, usec now); /* once per RTO of a pause, when it ends */
 };
 
 #define CC_BBR_ROUNDS 10 /* of the filter of the highest rate */
@@ -66,13 +63,8 @@ struct cc {
     size_t cwnd_bytes, cwnd_bytes_max;
     uint64_t pacing_rate; /* bytes per second; 0: as fast as cwnd lets */
     usec rtt_us;          /* known before the first sample, of ICE; 0: unknown */
-    size_t ssthresh_bytes;
-    size_t partial_bytes; /* acknowledged since cwnd last grew, in congestion avoidance */
     struct cc_bbr bbr;
 };
-
-/* RFC 9260 §7.2 (NewReno with SACK). */
-extern const struct cc_ops cc_newreno;
 
 /* A model of the path: its rate and its round trip, in the manner of BBR
  * (draft-ietf-ccwg-bbr); deviations.md, S19. */

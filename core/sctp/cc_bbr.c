@@ -331,14 +331,6 @@ static void bbr_on_ack(struct cc *cc, usec now, const struct cc_sample *sample)
     set_window(cc, sample);
 }
 
-/* Losses are judged by the round. */
-static void bbr_on_loss(struct cc *cc, usec now, size_t flight)
-{
-    (void)cc;
-    (void)now;
-    (void)flight;
-}
-
 /* Nothing came back for long: one packet asks, and the window grows back as answers come. */
 static void bbr_on_timeout(struct cc *cc, usec now)
 {
@@ -346,18 +338,9 @@ static void bbr_on_timeout(struct cc *cc, usec now)
     cc->cwnd_bytes = cc->packet_bytes;
 }
 
-/* The model keeps for longer than a pause; pacing prevents the burst. */
-static void bbr_on_idle(struct cc *cc, usec now)
-{
-    (void)cc;
-    (void)now;
-}
-
 const struct cc_ops cc_bbr = {
     .name = "bbr",
     .start = bbr_start,
     .on_ack = bbr_on_ack,
-    .on_loss = bbr_on_loss,
     .on_timeout = bbr_on_timeout,
-    .on_idle = bbr_on_idle,
 };

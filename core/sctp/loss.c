@@ -43,10 +43,8 @@ static void forget_reports(struct sctp *s)
     s->tx.sacked.count = 0;
 }
 
-static void begin_recovery(struct sctp *s, usec now)
+static void begin_recovery(struct sctp *s)
 {
-    s->cc.ops->on_loss(&s->cc, now, s->tx.flight_bytes);
-    s->tx.is_recovering = true;
     s->tx.recover_packet = s->tx.packet;
     s->tx.may_resend_at_once = true;
     s->info.fast_retransmits++;
@@ -125,12 +123,10 @@ void loss_detect(struct sctp *s, usec now)
 
     if (now < s->tx.hold_loss_until)
         return;
-    if (s->tx.is_recovering && s->tx.acked_packet > s->tx.recover_packet)
-        s->tx.is_recovering = false;
     is_missing = mark_missing(s);
     is_lost_again = mark_lost_again(s);
     if (is_missing || is_lost_again)
-        begin_recovery(s, now);
+        begin_recovery(s);
 }
 
 /* The last packets of a flight have nothing behind them that would show their loss, and a SACK may
@@ -183,7 +179,6 @@ void loss_on_timeout(struct sctp *s, usec now)
         return;
     rto_back_off(&s->rto);
     s->cc.ops->on_timeout(&s->cc, now);
-    s->tx.is_recovering = false;
     s->tx.is_timing = false;
     s->tx.retried_count = 0;
     s->tx.recover_packet = s->tx.packet;
@@ -221,7 +216,7 @@ void loss_change_path(struct sctp *s, usec now, usec hold_us, bool old_is_dead)
 
     s->tx.switch_packet = s->tx.recover_packet = s->tx.packet;
     s->tx.old_flight_bytes = s->tx.flight_bytes;
-    s->tx.is_timing = s->tx.is_recovering = s->tx.was_probed = s->tx.has_probed = false;
+    s->tx.is_timing = s->tx.was_probed = s->tx.has_probed = false;
     s->tx.reordering = REORDERING_LEAST;
     s->tx.probe_rtts = PROBE_RTTS_LEAST;
     s->tx.fast_resent = 0;

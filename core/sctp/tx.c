@@ -317,24 +317,10 @@ bool tx_is_paced(const struct sctp *s)
     return assoc_may_send_data(s) && has_data && !is_window_full_with(s, 0) && !pace_allows(s);
 }
 
-/* RFC 9260 §7.2.1: a window unused for long says little about the path; once per RTO. */
-static void note_pause(struct sctp *s, usec now)
-{
-    usec pause = now - s->tx.last_sent_at;
-    size_t before = 0;
-
-    for (; pause > s->rto.rto_us && s->cc.cwnd_bytes != before; pause -= s->rto.rto_us) {
-        before = s->cc.cwnd_bytes;
-        s->cc.ops->on_idle(&s->cc, now);
-    }
-}
-
 void tx_fill(struct sctp *s, usec now, struct wr *w)
 {
     uint64_t had_sent = s->info.data_chunks_sent;
 
-    if (s->tx.base_tsn == s->tx.next_tsn && !sched_is_empty(s))
-        note_pause(s, now);
     resend_lost(s, now, w);
     send_new(s, now, w);
     if (s->info.data_chunks_sent == had_sent)

@@ -268,42 +268,6 @@ TEST(rto_follows_the_rfc)
     CHECK("a clock that stepped does no harm", r.srtt_us > 0 && r.rttvar_us >= 0);
 }
 
-static void ack(struct cc *cc, size_t acked, bool limited)
-{
-    cc->ops->on_ack(cc, 0, &(struct cc_sample){ .acked = acked, .is_limited = limited });
-}
-
-TEST(newreno_grows_and_shrinks)
-{
-    struct cc cc = { .ops = &cc_newreno, .packet_bytes = 1000, .cwnd_bytes_max = 100000 };
-
-    cc.ops->start(&cc, 0);
-    CHECK("ten packets", cc.cwnd_bytes == 10000);
-    ack(&cc, 5000, true);
-    CHECK("slow start: by what was acknowledged", cc.cwnd_bytes == 15000);
-    ack(&cc, 5000, false);
-    CHECK("not while the application is the limit", cc.cwnd_bytes == 15000);
-    cc.ops->on_loss(&cc, 0, 15000);
-    CHECK("half", cc.cwnd_bytes == 7500 && cc.ssthresh_bytes == 7500);
-    ack(&cc, 1000, true);
-    for (int i = 0; i < 9; i++)
-        ack(&cc, 1000, true);
-    CHECK("avoidance: a packet per window", cc.cwnd_bytes == 9500);
-    cc.ops->on_timeout(&cc, 0);
-    CHECK("one packet", cc.cwnd_bytes == 1000 && cc.ssthresh_bytes == 4750);
-    cc.ops->on_loss(&cc, 0, 1000);
-    CHECK("never below four", cc.cwnd_bytes == 4000);
-    cc.cwnd_bytes = 50000;
-    cc.ops->on_idle(&cc, 0);
-    CHECK("a pause halves it", cc.cwnd_bytes == 25000);
-    for (int i = 0; i < 9; i++)
-        cc.ops->on_idle(&cc, 0);
-    CHECK("down to the beginning", cc.cwnd_bytes == 10000);
-    cc.ssthresh_bytes = 1000000;
-    ack(&cc, 1000000, true);
-    CHECK("never above the limit", cc.cwnd_bytes == 100000);
-}
-
 /* However often it is asked, and not more after a pause than a burst. */
 TEST(pacing_counts_every_byte)
 {
@@ -356,5 +320,4 @@ TESTS(TEST_ROW(pacing_counts_every_byte), TEST_ROW(a_model_of_lies_stays_within_
       TEST_ROW(a_full_set_says_so_and_stays),
       TEST_ROW(parked_chunks_are_found_by_what_they_wait_for),
       TEST_ROW(parking_is_bounded_and_leaves_a_quarter_of_the_pool),
-      TEST_ROW(parking_survives_every_failing_allocation), TEST_ROW(rto_follows_the_rfc),
-      TEST_ROW(newreno_grows_and_shrinks))
+      TEST_ROW(parking_survives_every_failing_allocation), TEST_ROW(rto_follows_the_rfc))

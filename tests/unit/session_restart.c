@@ -196,7 +196,7 @@ TEST(a_first_description_once_more_says_nothing)
     session_pair_deinit(&p);
 }
 
-/* ---- Descriptions that are not for now ------------------------------------------------------ */
+/* ---- Descriptions that come untimely ------------------------------------------------------- */
 
 static void use_other_fingerprint(struct session_description *d)
 {
