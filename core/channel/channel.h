@@ -79,6 +79,36 @@ size_t channel_credit(const struct channel_set *c, unsigned channel);
 /* Returns how many bytes were queued; if fewer than given, CHANNEL_EVENT_WRITABLE follows. */
 size_t channel_send(struct channel_set *c, usec now, unsigned channel, struct bytes data);
 
+/* How many bytes channel_send() would take now. */
+size_t channel_send_room(const struct channel_set *c, unsigned channel);
+
+/* As channel_send(), for the first len bytes of a chain of any pool, which are taken over. */
+size_t channel_send_chain(struct channel_set *c, usec now, unsigned channel, struct chain *from,
+                          size_t len);
+
+/* Sends the first len bytes of `from` as one message of at most CHANNEL_WHOLE_MAX, with its end kept
+ * apart; all or none. accepted_at: when a lossy channel's lifetime began. ERR_LIMIT: no room now,
+ * CHANNEL_EVENT_WRITABLE follows. ERR_INVALID: empty or too long. */
+#define CHANNEL_WHOLE_MAX 262144
+int channel_send_message(struct channel_set *c, usec now, unsigned channel, struct chain *from,
+                         size_t len, usec accepted_at);
+
+/* From now on what this side sends on the channel may be lost: a message is given up lifetime_us
+ * after it was accepted (USEC_NEVER: never) or when a part of it would have to be sent again more
+ * than retransmits_max times. A hawser is told, and then holds no credit back for this channel but
+ * loses what it has no room for. For the rest of the session. ERR_LIMIT, ERR_INVALID,
+ * ERR_WRONG_STATE. */
+int channel_set_lossy(struct channel_set *c, usec now, unsigned channel, usec lifetime_us,
+                      unsigned retransmits_max);
+bool channel_is_lossy(const struct channel_set *c, unsigned channel);      /* of this side */
+bool channel_peer_is_lossy(const struct channel_set *c, unsigned channel); /* and the peer's */
+
+/* Takes up to len bytes of the oldest unread message over into `to`, a chain of any pool; of a
+ * channel whose peer is lossy only whole messages, however long. *ends: that was a message's end.
+ * Returns how many bytes; 0: none now. */
+size_t channel_recv_chain(struct channel_set *c, usec now, unsigned channel, struct chain *to,
+                          size_t len, bool *ends);
+
 /* The next contiguous unread bytes, or none.
  * Valid until the next non-const call. */
 struct bytes channel_peek(struct channel_set *c, usec now, unsigned channel);

@@ -33,11 +33,32 @@ struct sctp_config {
     usec rto_max_us;            /* 10 s */
     usec heartbeat_us;          /* idle time before a HEARTBEAT: 30 s; USEC_NEVER: none */
     unsigned retransmits_max;   /* in a row before the association fails: 10 */
+    bool is_protected;          /* by DTLS below: then the checksum may be zero (RFC 9653) */
+    unsigned without;           /* bits of enum sctp_extension that are neither offered nor taken */
 };
+
+/* Each is in use only if both ends have it; without, the association works as RFC 9260 has it. */
+enum sctp_extension {
+    SCTP_I_DATA = 1,        /* RFC 8260: fragments of messages of several streams interleave */
+    SCTP_ZERO_CHECKSUM = 2, /* RFC 9653 */
+    SCTP_FORWARD_TSN = 4    /* RFC 3758, with I-DATA RFC 8260 §2.3: messages may be given up */
+};
+
+/* What one message may be treated like. */
+struct sctp_message {
+    uint16_t stream;
+    uint32_t ppid;
+    bool is_unordered;
+    usec give_up_at;          /* not sent, and not sent again, from then on; USEC_NEVER: reliable */
+    unsigned retransmits_max; /* of each of its chunks; SCTP_RETRANSMITS_ANY: no limit */
+};
+
+#define SCTP_RETRANSMITS_ANY UINT32_MAX
 
 enum sctp_event_type {
     SCTP_EVENT_UP,       /* the association is established */
-    SCTP_EVENT_READABLE, /* stream: bytes arrived on a stream that had none */
+    SCTP_EVENT_READABLE, /* stream: bytes arrived on a stream that had none, or a message of it is
+                            whole now */
     SCTP_EVENT_WRITABLE, /* stream: room again after sctp_send() said ERR_LIMIT there */
     SCTP_EVENT_RESET,    /* stream: the peer reset its outgoing side (RFC 6525) */
     SCTP_EVENT_CLOSED    /* terminal: what was received stays readable, and sctp_input() and
@@ -75,6 +96,7 @@ struct sctp_piece {
     struct bytes data; /* valid until the next non-const call; empty only for an empty message */
     uint32_t ppid;     /* payload protocol identifier, RFC 8831 §8 */
     bool begins, ends; /* first and last piece of its message */
+    bool is_cut;       /* ends here because the peer gave up the rest */
 };
 
 /* ERR_NOMEM, ERR_INVALID. rng is borrowed and must outlive *out. */
@@ -112,6 +134,13 @@ usec sctp_next_timeout(const struct sctp *s);
  * May be called before UP: the message waits. */
 int sctp_send(struct sctp *s, usec now, uint16_t stream, uint32_t ppid, struct bytes message);
 
+/* The same, for a message that may be given up (which a peer without SCTP_FORWARD_TSN never sees
+ * done) or overtaken. sctp_send_chain() takes its bytes over from the front of a chain of any pool
+ * (chain_take_over()), all or, if it fails, none. */
+int sctp_send_message(struct sctp *s, usec now, const struct sctp_message *m, struct bytes message);
+int sctp_send_chain(struct sctp *s, usec now, const struct sctp_message *m, struct chain *from,
+                    size_t len);
+
 /* How many bytes sctp_send() would take on this stream now. */
 size_t sctp_send_room(const struct sctp *s, uint16_t stream);
 
@@ -136,6 +165,15 @@ bool sctp_recv(const struct sctp *s, uint16_t stream, struct sctp_piece *piece);
 /* Gives len bytes of that piece back (len <= piece.data.len; 0 for an empty message) and opens the
  * receive window again. */
 void sctp_consume(struct sctp *s, usec now, uint16_t stream, size_t len);
+
+/* Whether the oldest unread message of a stream is there to its end, and how much of it is unread.
+ * Only a message of which nothing was consumed can still vanish, if the peer gives it up. */
+bool sctp_recv_whole(const struct sctp *s, uint16_t stream, size_t *len);
+
+/* As sctp_consume(), for up to len bytes of the oldest unread message of the stream, which go behind
+ * those of `to`, a chain of any pool. Returns how many; *ends tells whether that was its end. */
+size_t sctp_recv_chain(struct sctp *s, usec now, uint16_t stream, struct chain *to, size_t len,
+                       bool *ends);
 
 /* Resets our outgoing side of a stream (RFC 6525) once its queue is acknowledged; until the peer
  * has agreed, sctp_send() there says ERR_LIMIT. ERR_WRONG_STATE: not up, or the peer cannot.
@@ -163,7 +201,8 @@ void sctp_path_changed(struct sctp *s, usec now, usec rtt_us, size_t packet_byte
 void sctp_set_rtt(struct sctp *s, usec rtt_us);
 
 bool sctp_is_up(const struct sctp *s);
-size_t sctp_unacked_bytes(const struct sctp *s); /* queued or in flight, all streams */
+bool sctp_has(const struct sctp *s, enum sctp_extension x); /* both ends agreed; false before UP */
+size_t sctp_unacked_bytes(const struct sctp *s);            /* queued or in flight, all streams */
 void sctp_get_info(const struct sctp *s, struct sctp_info *info);
 
 #endif

@@ -197,6 +197,21 @@ size_t session_send(struct session *s, usec now, unsigned channel, struct bytes 
 struct bytes session_peek(struct session *s, usec now, unsigned channel);
 void session_consume(struct session *s, usec now, unsigned channel, size_t len);
 
+/* As channel_send_room(), channel_send_chain(), channel_send_message(), channel_recv_chain(),
+ * channel_set_lossy() and channel_set_priority(): 0 or ERR_WRONG_STATE unless OPEN; what arrived can
+ * be taken after the end as well. */
+size_t session_send_room(const struct session *s, unsigned channel);
+size_t session_send_chain(struct session *s, usec now, unsigned channel, struct chain *from,
+                          size_t len);
+int session_send_message(struct session *s, usec now, unsigned channel, struct chain *from,
+                         size_t len, usec accepted_at);
+size_t session_recv_chain(struct session *s, usec now, unsigned channel, struct chain *to,
+                          size_t len, bool *ends);
+int session_set_lossy(struct session *s, usec now, unsigned channel, usec lifetime_us,
+                      unsigned retransmits_max);
+int session_set_priority(struct session *s, unsigned channel, unsigned priority_class,
+                         unsigned weight);
+
 /* While on, at either side of an open session, zombie_us does not apply. */
 void session_keep_alive(struct session *s, usec now, bool is_on);
 
