@@ -10,6 +10,7 @@
 #include "core/base/usec.h"
 
 struct cc;
+struct sctp_info;
 
 /* What one SACK told. */
 struct cc_sample {
@@ -28,6 +29,7 @@ struct cc_ops {
     void (*start)(struct cc *cc, usec now); /* also after a change of path */
     void (*on_ack)(struct cc *cc, usec now, const struct cc_sample *sample);
     void (*on_timeout)(struct cc *cc, usec now);
+    void (*tell)(const struct cc *cc, struct sctp_info *info); /* its state and its model */
 };
 
 #define CC_BBR_ROUNDS 10 /* of the filter of the highest rate */

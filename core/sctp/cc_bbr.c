@@ -6,6 +6,7 @@
  * than when we do not push, for a radio that loses 2 % whatever we do would otherwise have it all
  * its way; and the window has room for what arrives and is acknowledged in runs. */
 #include "core/sctp/cc.h"
+#include "core/sctp/sctp.h"
 
 enum {
     INITIAL_PACKETS = 10, /* RFC 6928; deviations.md, S1 */
@@ -338,9 +339,22 @@ static void bbr_on_timeout(struct cc *cc, usec now)
     cc->cwnd_bytes = cc->packet_bytes;
 }
 
+static void bbr_tell(const struct cc *cc, struct sctp_info *info)
+{
+    static const char *const names[] = {
+        [CC_BBR_STARTUP] = "startup", [CC_BBR_DRAIN] = "drain", [CC_BBR_DOWN] = "down",
+        [CC_BBR_CRUISE] = "cruise",   [CC_BBR_UP] = "up",       [CC_BBR_PROBE_RTT] = "probe_rtt",
+    };
+
+    info->congestion_state = names[cc->bbr.state];
+    info->min_rtt_us = cc->bbr.min_rtt_us;
+    info->delivery_rate = max_rate(&cc->bbr);
+}
+
 const struct cc_ops cc_bbr = {
     .name = "bbr",
     .start = bbr_start,
     .on_ack = bbr_on_ack,
     .on_timeout = bbr_on_timeout,
+    .tell = bbr_tell,
 };

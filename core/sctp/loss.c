@@ -13,6 +13,7 @@ void loss_mark(struct sctp *s, uint32_t tsn, struct tx_chunk *c)
 {
     tx_leave_flight(s, c);
     c->state = TX_LOST;
+    s->info.lost_chunks++;
     if (!tx_is_of_old_path(s, c))
         s->tx.throughput.lost += tx_chunk_bytes(c);
     s->tx.resend_from = s->tx.lost_count ? tsn_min(s->tx.resend_from, tsn) : tsn;
@@ -164,6 +165,7 @@ void loss_on_probe_due(struct sctp *s)
  * sent twice can measure. One step per SACK. */
 void loss_note_duplicates(struct sctp *s)
 {
+    s->info.spurious_chunks++;
     if (s->tx.was_probed && s->tx.probe_rtts < PROBE_RTTS_MAX)
         s->tx.probe_rtts *= 2;
     else if (s->tx.fast_resent && s->tx.reordering < REORDERING_MAX)

@@ -88,6 +88,14 @@ struct sctp_info {
     uint64_t sent_packets, received_packets, sent_bytes, received_bytes; /* SCTP packets */
     uint64_t data_chunks_sent, data_chunks_received, retransmitted_chunks;
     uint64_t fast_retransmits, timeouts, duplicate_chunks;
+    uint64_t lost_chunks;     /* taken for lost, each time … */
+    uint64_t spurious_chunks; /* … and of those, the ones that turned out to have arrived */
+
+    /* What congestion control knows of the path; 0: nothing yet. */
+    usec min_rtt_us;
+    uint64_t delivery_rate, pacing_rate; /* bytes per second, headers of chunks included */
+    const char *congestion_state;        /* a word, static: "startup", "cruise", … */
+    bool is_app_limited;                 /* the application, not the network, bounds the rate */
     struct verdicts verdicts;
 };
 
