@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/net/now.h"
 #include "tests/net/wiring.h"
 
 static bool fail(const char *why)
@@ -119,6 +120,27 @@ static bool set_links(struct lab *l, char *rest)
     return true;
 }
 
+static bool state(struct lab *l, char *rest)
+{
+    int port = named_port(l, &rest);
+    usec now = net_now();
+
+    if (port < 0)
+        return fail("no such interface");
+    (void)printf("ok %lld", (long long)now);
+    for (int way = 0; way < WAYS; way++) {
+        const struct link *link = l->port[port].link[way];
+        const struct link_counts *c = link_counts(link);
+
+        (void)printf(" %lld %llu %llu %llu %llu %llu", (long long)link_backlog(link, now),
+                     (unsigned long long)c->offered, (unsigned long long)c->lost,
+                     (unsigned long long)c->duplicated, (unsigned long long)c->reordered,
+                     (unsigned long long)(c->over_queue + c->over_table));
+    }
+    (void)printf("\n");
+    return false; /* has answered */
+}
+
 static bool counts(struct lab *l, char *rest)
 {
     struct lab_counts c = l->counts;
@@ -136,9 +158,9 @@ static const struct {
     const char *name;
     bool (*run)(struct lab *l, char *rest); /* false: it has printed the answer itself */
 } commands[] = {
-    { "reboot", reboot }, { "readdress", readdress }, { "move", move },
-    { "cut", cut },       { "mend", mend },           { "down", down },
-    { "up", up },         { "link", set_links },      { "counts", counts },
+    { "reboot", reboot }, { "readdress", readdress }, { "move", move }, { "cut", cut },
+    { "mend", mend },     { "down", down },           { "up", up },     { "link", set_links },
+    { "state", state },   { "counts", counts },
 };
 
 void control_obey(struct lab *l, char *line)

@@ -10,9 +10,6 @@
 
 enum { REALMS_MAX = 8, READ_AT_ONCE = 64 };
 
-/* The models check the MTU as if headers came on top; here it is checked before them. */
-enum { MODEL_MTU = LINK_DATAGRAM_MAX + 48 };
-
 static const char *port_name(const struct lab *l, int port)
 {
     return l->plan.port[port].host;
@@ -291,7 +288,8 @@ void lab_set_links(struct lab *l, int port)
     for (int way = 0; way < WAYS; way++) {
         struct link_config cfg = l->plan.port[port].way[way].cfg;
 
-        cfg.mtu = MODEL_MTU;
+        cfg.mtu = LINK_DATAGRAM_MAX; /* the plan's is checked before the link */
+        cfg.has_headers = true;
         link_set(l->port[port].link[way], &cfg);
     }
 }
@@ -322,7 +320,7 @@ static bool add_firewall(struct lab *l, int port)
 
 static bool add_port(struct lab *l, int port)
 {
-    struct link_config none = { .mtu = MODEL_MTU };
+    struct link_config none = { 0 };
 
     for (int way = 0; way < WAYS; way++)
         if (link_new(&l->port[port].link[way], &none, LAB_PACKETS_MAX, &l->rng))

@@ -13,7 +13,7 @@
 #include "tests/net/packet.h"
 #include "tests/net/topology.h"
 
-#define LAB_PACKETS_MAX 2048 /* under way on one link */
+#define LAB_PACKETS_MAX 4096 /* under way on one link */
 
 struct lab_host {
     const char *name; /* the plan's */

@@ -183,6 +183,23 @@ TEST(rate_and_queue)
     link_free(l);
 }
 
+/* 1250 bytes at 97 Mbit/s take 103.09 us. */
+TEST(rate_has_fractions)
+{
+    struct link_config cfg = { .rate_bps = 97000000, .has_headers = true };
+    uint64_t seed = 1;
+    struct rng rng = test_rng(&seed);
+    uint8_t packet[1250] = { 0 };
+    struct link *l;
+
+    CHECK("made", link_new(&l, &cfg, 128, &rng) == ERR_OK);
+    for (int i = 0; i < 97; i++)
+        CHECK("taken", link_input(l, 0, &a, &b, bytes_of(packet, 1250)) == VERDICT_TAKEN);
+    CHECK("no microsecond more or less", link_backlog(l, 0) == 10000);
+    CHECK("drained", link_backlog(l, SECOND) == 0);
+    link_free(l);
+}
+
 TEST(mtu_counts_the_headers)
 {
     uint64_t seed = 1;
@@ -235,5 +252,5 @@ TEST(every_allocation_may_fail)
 
 TESTS(TEST_ROW(perfect_wire), TEST_ROW(delay_and_jitter), TEST_ROW(loss), TEST_ROW(duplication),
       TEST_ROW(reordering), TEST_ROW(corruption), TEST_ROW(same_seed_same_fate),
-      TEST_ROW(rate_and_queue), TEST_ROW(mtu_counts_the_headers), TEST_ROW(table_is_bounded),
-      TEST_ROW(every_allocation_may_fail))
+      TEST_ROW(rate_and_queue), TEST_ROW(rate_has_fractions), TEST_ROW(mtu_counts_the_headers),
+      TEST_ROW(table_is_bounded), TEST_ROW(every_allocation_may_fail))

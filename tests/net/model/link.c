@@ -17,8 +17,9 @@ struct link {
     const struct rng *rng;
     struct link_counts counts;
     uint64_t next_number;
-    usec free_at; /* when the last bit offered so far has left at rate_bps */
-    usec last_at; /* what keeps its place may not come out before this */
+    usec free_at;       /* when the last bit offered so far has left at rate_bps … */
+    uint64_t free_rest; /* … and this fraction of a microsecond later, times rate_bps */
+    usec last_at;       /* what keeps its place may not come out before this */
     size_t held_max, held_count;
     struct held **heap;  /* all of held; the first held_count are a heap, earliest on top */
     struct held *memory; /* of all of them */
@@ -109,12 +110,15 @@ static void sift_down(struct link *l, size_t i)
 static usec leave_at(struct link *l, usec now, size_t ip_len)
 {
     usec start = usec_max(l->free_at, now);
+    uint64_t work; /* bits times microseconds a second */
 
     if (l->cfg.rate_bps == 0)
         return now;
     if ((uint64_t)(start - now) * l->cfg.rate_bps / 8 / SECOND + ip_len > l->cfg.queue_bytes_max)
         return USEC_NEVER;
-    l->free_at = start + (usec)(ip_len * 8 * SECOND / l->cfg.rate_bps);
+    work = ip_len * 8 * SECOND + (start == l->free_at ? l->free_rest : 0);
+    l->free_at = start + (usec)(work / l->cfg.rate_bps);
+    l->free_rest = work % l->cfg.rate_bps;
     return l->free_at;
 }
 
@@ -158,7 +162,8 @@ static usec due_at(struct link *l, usec left_at)
 enum verdict link_input(struct link *l, usec now, const struct addr *from, const struct addr *to,
                         struct bytes dgram)
 {
-    size_t ip_len = dgram.len + (from->family == ADDR_IPV6 ? 48 : 28); /* IP and UDP headers */
+    size_t headers = l->cfg.has_headers ? 0 : from->family == ADDR_IPV6 ? 48 : 28; /* IP, UDP */
+    size_t ip_len = dgram.len + headers;
     usec left_at;
 
     l->counts.offered++;
@@ -199,6 +204,11 @@ bool link_poll_output(struct link *l, usec now, struct link_packet *out)
 usec link_next_timeout(const struct link *l)
 {
     return l->held_count ? l->heap[0]->due_at : USEC_NEVER;
+}
+
+usec link_backlog(const struct link *l, usec now)
+{
+    return usec_max(l->free_at - now, 0);
 }
 
 size_t link_held(const struct link *l)

@@ -12,7 +12,7 @@
 #include "core/base/rng.h"
 #include "core/base/usec.h"
 
-#define LINK_DATAGRAM_MAX 2048 /* bytes of UDP payload; longer ones never fit the MTU */
+#define LINK_DATAGRAM_MAX 2048 /* bytes offered; longer ones never fit the MTU */
 
 /* Zero everywhere is a perfect wire. ppm: of a million datagrams, how many. */
 struct link_config {
@@ -26,6 +26,7 @@ struct link_config {
     uint64_t rate_bps;      /* of IP bits; 0: no limit */
     size_t queue_bytes_max; /* waiting for the rate; more is dropped. 0: one second's worth */
     size_t mtu;             /* of IP packets; longer ones are dropped. 0: 1500 */
+    bool has_headers;       /* what is offered are IP packets; otherwise UDP payload */
 };
 
 struct link_counts {
@@ -54,7 +55,8 @@ enum verdict link_input(struct link *l, usec now, const struct addr *from, const
 bool link_poll_output(struct link *l, usec now, struct link_packet *out);
 usec link_next_timeout(const struct link *l);
 
-size_t link_held(const struct link *l); /* datagrams under way */
+size_t link_held(const struct link *l);            /* datagrams under way */
+usec link_backlog(const struct link *l, usec now); /* until the last bit offered has left */
 const struct link_counts *link_counts(const struct link *l);
 
 #endif
