@@ -55,17 +55,53 @@ struct block *pool_get(struct pool *p)
  * does not stay resident for ever, yet steady traffic never meets the allocator. */
 enum { POOL_IDLE_MARGIN = 64 };
 
+static bool has_idle_enough(const struct pool *p)
+{
+    return p->held - p->used > p->used + POOL_IDLE_MARGIN;
+}
+
+static void push_free(struct pool *p, struct block *b)
+{
+    b->next = p->free;
+    p->free = b;
+}
+
 void pool_put(struct pool *p, struct block *b)
 {
     assert(p->used > 0);
     p->used--;
-    if (p->held - p->used > p->used + POOL_IDLE_MARGIN) {
-        p->held--;
-        free(b);
+    if (!has_idle_enough(p)) {
+        push_free(p, b);
         return;
     }
-    b->next = p->free;
-    p->free = b;
+    p->held--;
+    free(b);
+}
+
+/* A block in use in `from` is one in use in `to` from now on. False: `to` is at its limit. */
+static bool pool_hand_over(struct pool *to, struct pool *from)
+{
+    struct block *spare = to->free;
+
+    if (to == from)
+        return true;
+    if (!spare && to->held == to->limit)
+        return false;
+    to->used++;
+    from->used--;
+    if (!spare) {
+        to->held++;
+        from->held--;
+        return true;
+    }
+    to->free = spare->next;
+    if (!has_idle_enough(from)) {
+        push_free(from, spare);
+        return true;
+    }
+    from->held--;
+    free(spare);
+    return true;
 }
 
 size_t pool_used(const struct pool *p)
@@ -88,17 +124,22 @@ void chain_deinit(struct chain *c)
     chain_drop(c, c->len);
 }
 
+static void link_last(struct chain *c, struct block *b)
+{
+    if (c->last)
+        c->last->next = b;
+    else
+        c->first = b;
+    c->last = b;
+}
+
 static bool chain_grow(struct chain *c)
 {
     struct block *b = pool_get(c->pool);
 
     if (!b)
         return false;
-    if (c->last)
-        c->last->next = b;
-    else
-        c->first = b;
-    c->last = b;
+    link_last(c, b);
     return true;
 }
 
@@ -225,4 +266,46 @@ void chain_move(struct chain *to, struct chain *from)
     to->last = from->last;
     to->len += from->len;
     chain_init(from, from->pool);
+}
+
+/* The first block of `from` with all that is in it, as it is. */
+static bool take_over_block(struct chain *to, struct chain *from)
+{
+    struct block *b = from->first;
+    size_t len = b->end - b->start;
+
+    if (!pool_hand_over(to->pool, from->pool))
+        return false;
+    from->first = b->next;
+    if (!from->first)
+        from->last = NULL;
+    from->len -= len;
+    b->next = NULL;
+    link_last(to, b);
+    to->len += len;
+    return true;
+}
+
+size_t chain_take_over(struct chain *to, struct chain *from, size_t len)
+{
+    size_t left = len;
+
+    assert(len <= from->len && to != from);
+    while (left > 0) {
+        struct bytes front = chain_peek(from);
+        size_t want = front.len < left ? front.len : left, done;
+
+        if (front.len == want && want >= POOL_BLOCK_DATA / 2) {
+            if (!take_over_block(to, from))
+                break;
+            left -= want;
+            continue;
+        }
+        done = chain_append(to, bytes_of(front.data, want));
+        chain_drop(from, done);
+        left -= done;
+        if (done < want)
+            break;
+    }
+    return len - left;
 }

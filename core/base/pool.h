@@ -52,8 +52,8 @@ int chain_append_all(struct chain *c, struct bytes b);
 /* Both or neither: a header and what it describes. */
 int chain_append_both(struct chain *c, struct bytes header, struct bytes body);
 
-/* A block but the first may begin behind data[0], and one but the last may end before its end: blocks
- * move from chain to chain as they are. */
+/* Any block may begin behind data[0] or end before its end: they move from chain to chain as they
+ * are. */
 
 /* The first contiguous bytes; empty if the chain is. Valid until the chain is next changed. */
 struct bytes chain_peek(const struct chain *c);
@@ -73,7 +73,8 @@ void chain_move(struct chain *to, struct chain *from);
 /* Moves the first len bytes of `from` behind those of `to`, also into another pool. Whole blocks go
  * without being copied, and for each a free one of the other pool comes back where it has any, so
  * that both pools go on without the heap; what lies in blocks less than half full is copied.
- * len <= from->len. Returns how many bytes went: fewer only if to's pool is at its limit. */
+ * len <= from->len. Returns how many bytes went: fewer only if to's pool is at its limit, or the
+ * heap is exhausted. */
 size_t chain_take_over(struct chain *to, struct chain *from, size_t len);
 
 #endif
