@@ -1,6 +1,7 @@
 #include "tests/bench/pair.h"
 
 #include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { RECEIVE_BYTES = 1 << 20 };
 
 static double now_s(void)
 {
@@ -26,44 +29,111 @@ static double cpu_s(int who)
            (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
+/* A thread of either side, or the side itself where there is but one flow. */
+struct flow {
+    const struct pair_transport *t;
+    void *ctx;
+    double until_s; /* sender */
+    double bytes;   /* sender: handed over */
+    bool ok;
+    pthread_t thread;
+};
+
+static void *receive_flow(void *arg)
+{
+    struct flow *f = arg;
+    char *buf = malloc(RECEIVE_BYTES);
+    long n = -1;
+
+    while (buf && (n = f->t->receive(f->ctx, buf, RECEIVE_BYTES)) > 0)
+        ;
+    free(buf);
+    f->ok = n == 0;
+    return NULL;
+}
+
+static void *send_flow(void *arg)
+{
+    static const char piece[PAIR_PIECE];
+    struct flow *f = arg;
+    size_t len = f->t->piece ? f->t->piece : sizeof piece;
+
+    f->ok = true;
+    while (f->ok && now_s() < f->until_s) {
+        f->ok = f->t->send(f->ctx, piece, len);
+        f->bytes += (double)len;
+    }
+    return NULL;
+}
+
+/* Returns when all flows have ended; false if one of them failed. *bytes: of all. */
+static bool run_flows(const struct pair_transport *t, void *ctx, void *(*run)(void *),
+                      double until_s, double *bytes)
+{
+    struct flow flows[PAIR_FLOWS_MAX];
+    unsigned count = t->flows ? t->flows : 1;
+    bool ok = true;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct flow *f = &flows[i];
+
+        *f = (struct flow){ .t = t, .ctx = t->flows ? t->flow(ctx, i) : ctx, .until_s = until_s };
+        if (!t->flows)
+            run(f);
+        else if (pthread_create(&f->thread, NULL, run, f))
+            exit(1);
+    }
+    *bytes = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (t->flows)
+            pthread_join(flows[i].thread, NULL);
+        *bytes += flows[i].bytes;
+        ok &= flows[i].ok;
+    }
+    return ok;
+}
+
 static int receiver(const struct pair_transport *t, int ready)
 {
-    static char buf[1 << 20];
     void *ctx = t->listen();
-    long n;
+    double unused;
 
     if (!ctx || write(ready, "r", 1) != 1 || !t->accept(ctx))
         return 1;
-    while ((n = t->receive(ctx, buf, sizeof buf)) > 0)
-        ;
-    return n == 0 && t->acknowledge(ctx) ? 0 : 1;
+    return run_flows(t, ctx, receive_flow, 0, &unused) && t->acknowledge(ctx) ? 0 : 1;
+}
+
+static void print_line(const struct pair_transport *t, void *ctx, double bytes, double cpu,
+                       double seconds)
+{
+    char more[256] = "";
+
+    if (t->describe)
+        t->describe(ctx, more, sizeof more);
+    printf("{\"name\":\"%s\",\"gbps\":%.3f,\"cpu_s_per_gb\":%.2f,\"seconds\":%.2f%s}\n", t->name,
+           bytes * 8 / 1e9 / seconds, cpu / (bytes / 1e9), seconds, more);
 }
 
 static int sender(const struct pair_transport *t, double seconds, int ready, pid_t child)
 {
-    static char piece[PAIR_PIECE];
     char byte;
     void *ctx = read(ready, &byte, 1) == 1 ? t->connect() : NULL;
     double cpu = cpu_s(RUSAGE_SELF), begin = now_s(), end, bytes = 0;
     int status = 0;
-    bool ok = ctx != NULL;
+    bool ok = ctx && run_flows(t, ctx, send_flow, begin + seconds, &bytes) && t->finish(ctx);
 
-    while (ok && now_s() - begin < seconds) {
-        ok = t->send(ctx, piece, sizeof piece);
-        bytes += sizeof piece;
-    }
-    ok = ok && t->finish(ctx);
     end = now_s();
     if (!ok)
         kill(child, SIGKILL); /* ours: it may wait for what will not come */
     waitpid(child, &status, 0);
-    if (!ok || status) {
+    if (ok && t->delivered)
+        bytes = t->delivered(ctx);
+    if (!ok || status || !(bytes > 0)) {
         fprintf(stderr, "bench: %s did not get through\n", t->name);
         return 1;
     }
     cpu = cpu_s(RUSAGE_SELF) - cpu + cpu_s(RUSAGE_CHILDREN);
-    printf("{\"name\":\"%s\",\"gbps\":%.3f,\"cpu_s_per_gb\":%.2f,\"seconds\":%.2f}\n", t->name,
-           bytes * 8 / 1e9 / (end - begin), cpu / (bytes / 1e9), end - begin);
+    print_line(t, ctx, bytes, cpu, end - begin);
     return 0;
 }
 

@@ -6,10 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PAIR_PIECE 65536 /* bytes a sender hands over at a time */
+#define PAIR_PIECE     65536 /* bytes a sender hands over at a time, unless it says otherwise */
+#define PAIR_FLOWS_MAX 8
 
 struct pair_transport {
     const char *name;
+    size_t piece; /* bytes handed over at a time, at most PAIR_PIECE; 0: PAIR_PIECE */
+    unsigned
+        flows; /* at once, each with a thread of its own on either side; 0: one, and no thread */
+    /* In both, only with flows: what receive and send get instead of ctx. */
+    void *(*flow)(void *ctx, unsigned i);
     /* In the child, before the parent goes on: bind. Returns NULL on failure. */
     void *(*listen)(void);
     /* In the child: the peer is there. */
@@ -23,6 +29,10 @@ struct pair_transport {
     bool (*send)(void *ctx, const void *data, size_t len);
     /* In the parent: no more follows; returns when the receiver has acknowledged. */
     bool (*finish)(void *ctx);
+    /* In the parent, at the end; both may be NULL. Bytes that arrived, where some may not; and
+     * further members of the line of JSON, each with a comma before it. */
+    double (*delivered)(void *ctx);
+    void (*describe)(void *ctx, char *text, size_t cap);
 };
 
 /* The argument of a bench program; ends it if that is not a positive number. */
@@ -34,7 +44,8 @@ struct pair_memory {
 };
 struct pair_memory pair_memory_now(void);
 
-/* Runs it and prints {"name":…,"gbps":…,"cpu_s_per_gb":…,"seconds":…}; the exit status. */
+/* Runs it and prints {"name":…,"gbps":…,"cpu_s_per_gb":…,"seconds":…}: bits of payload, and CPU of
+ * both processes with all their threads. Returns the exit status. */
 int pair_run(const struct pair_transport *t, double seconds);
 
 #endif

@@ -2,8 +2,11 @@
 pkg_check_modules(USRSCTP IMPORTED_TARGET usrsctp)
 
 add_library(bench-pair OBJECT tests/bench/pair.c)
+target_link_libraries(bench-pair PUBLIC Threads::Threads)
 add_executable(bench-tcp tests/bench/tcp.c)
 target_link_libraries(bench-tcp PRIVATE bench-pair)
+add_executable(bench-limit tests/bench/limit.c)
+target_link_libraries(bench-limit PRIVATE bench-pair PkgConfig::OPENSSL)
 if(USRSCTP_FOUND)
     add_executable(bench-usrsctp tests/bench/usrsctp.c)
     target_link_libraries(bench-usrsctp PRIVATE bench-pair PkgConfig::USRSCTP)
@@ -12,7 +15,7 @@ add_executable(bench-hawser tests/bench/hawser.c)
 target_link_libraries(bench-hawser PRIVATE bench-pair hawser)
 
 # What `make bench` needs, and no more.
-add_custom_target(bench DEPENDS bench-tcp bench-hawser)
+add_custom_target(bench DEPENDS bench-limit bench-tcp bench-hawser)
 foreach(target bench-usrsctp mosquitto-hawser)
     if(TARGET ${target})
         add_dependencies(bench ${target})
