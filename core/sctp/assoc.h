@@ -208,7 +208,7 @@ struct reconfig {
 struct peer_init {
     uint32_t tag, tsn, a_rwnd;
     uint16_t in_streams;
-    bool re_config;
+    uint8_t extensions; /* bits of enum init_extension */
 };
 
 struct sctp {
@@ -223,7 +223,7 @@ struct sctp {
     uint32_t initial_tsn;         /* ours */
     uint32_t local_tie, peer_tie; /* what a later INIT's cookie will carry */
     uint8_t cookie_key[COOKIE_KEY_LEN];
-    bool peer_re_config;
+    uint8_t peer_extensions;      /* bits of enum init_extension */
     struct peer_init remote_init; /* by signaling */
     bool has_remote_init;
     bool has_told_init;   /* sctp_get_init() was called: the peer may stand without a word */
@@ -279,6 +279,7 @@ void timers_change_path(struct sctp *s, usec now, bool old_is_dead);
 
 /* handshake.c */
 void handshake_begin(struct sctp *s, usec now);
+uint8_t handshake_our_extensions(const struct sctp *s);
 void handshake_encode_init(struct sctp *s, struct wr *w);
 void handshake_note_asked(struct sctp *s, usec now);
 enum verdict on_init(struct sctp *s, usec now, const struct chunk *c);

@@ -65,20 +65,39 @@ bool param_read(struct rd *params, struct param *out)
     return true;
 }
 
+/* Chunk types in Supported Extensions (RFC 5061 §4.2.7), in the order in which we list ours. */
+static const struct extension {
+    uint8_t type, bit;
+} extensions[] = {
+    { CHUNK_RE_CONFIG, INIT_RE_CONFIG },
+    { CHUNK_FORWARD_TSN, INIT_FORWARD_TSN },
+    { CHUNK_I_DATA, INIT_I_DATA },
+    { CHUNK_I_FORWARD_TSN, INIT_I_FORWARD_TSN },
+};
+
 static void read_extensions(struct init_chunk *init, struct bytes types)
 {
     for (size_t i = 0; i < types.len; i++)
-        if (types.data[i] == CHUNK_RE_CONFIG)
-            init->re_config = true;
+        for (size_t j = 0; j < COUNT(extensions); j++)
+            if (types.data[i] == extensions[j].type)
+                init->extensions |= extensions[j].bit;
+}
+
+/* RFC 9653 §4: another length or another method is as good as no parameter. */
+static void read_zero_checksum(struct init_chunk *init, struct bytes body)
+{
+    struct rd r = rd_of(body);
+
+    if (body.len == 4 && rd_u32(&r) == ERRORS_FOUND_BY_DTLS)
+        init->extensions |= INIT_ZERO_CHECKSUM;
 }
 
 /* Known and without meaning for a single-homed association over DTLS: addresses, the cookie
- * preservative, address types, ECN, padding, FORWARD-TSN (RFC 3758: we never announce it), and
- * RFC 4895's (random, chunk list, algorithms: DTLS authenticates), adaptation (RFC 5061). */
+ * preservative, address types, ECN, padding, and RFC 4895's (random, chunk list, algorithms: DTLS
+ * authenticates), adaptation (RFC 5061). */
 static bool is_known_and_idle(uint16_t type)
 {
-    static const uint16_t idle[] = { 5,      6,      9,      12,     0x8000, 0x8005,
-                                     0x8002, 0x8003, 0x8004, 0xc000, 0xc006 };
+    static const uint16_t idle[] = { 5, 6, 9, 12, 0x8000, 0x8005, 0x8002, 0x8003, 0x8004, 0xc006 };
 
     for (size_t i = 0; i < COUNT(idle); i++)
         if (idle[i] == type)
@@ -93,6 +112,10 @@ static bool read_init_param(struct init_chunk *init, const struct param *p)
         init->cookie = p->body;
     } else if (p->type == PARAM_SUPPORTED_EXTENSIONS) {
         read_extensions(init, p->body);
+    } else if (p->type == PARAM_ZERO_CHECKSUM_ACCEPTABLE) {
+        read_zero_checksum(init, p->body);
+    } else if (p->type == PARAM_FORWARD_TSN_SUPPORTED) {
+        init->extensions |= INIT_FORWARD_TSN; /* RFC 3758 §3.1; the list says the same */
     } else if (!is_known_and_idle(p->type) && p->type != PARAM_UNRECOGNIZED) {
         if (p->type & PARAM_IF_UNKNOWN_REPORT && init->unknown_count < UNKNOWN_PARAMS_MAX)
             init->unknown[init->unknown_count++] = p->whole;
@@ -121,9 +144,28 @@ bool init_decode(struct init_chunk *out, struct bytes body)
     return r.ok;
 }
 
+static void extensions_encode(struct wr *w, uint8_t bits)
+{
+    size_t at;
+
+    if (bits & INIT_FORWARD_TSN)
+        param_encode(w, PARAM_FORWARD_TSN_SUPPORTED, bytes_of(NULL, 0));
+    if (bits & INIT_ZERO_CHECKSUM) {
+        at = param_begin(w, PARAM_ZERO_CHECKSUM_ACCEPTABLE);
+        wr_u32(w, ERRORS_FOUND_BY_DTLS);
+        param_end(w, at);
+    }
+    if (!(bits & ~INIT_ZERO_CHECKSUM))
+        return;
+    at = param_begin(w, PARAM_SUPPORTED_EXTENSIONS);
+    for (size_t i = 0; i < COUNT(extensions); i++)
+        if (bits & extensions[i].bit)
+            wr_u8(w, extensions[i].type);
+    param_end(w, at);
+}
+
 void init_encode(struct wr *w, enum chunk_type type, const struct init_chunk *init)
 {
-    static const uint8_t extensions[] = { CHUNK_RE_CONFIG };
     size_t at = chunk_begin(w, type, 0);
 
     wr_u32(w, init->tag);
@@ -133,8 +175,7 @@ void init_encode(struct wr *w, enum chunk_type type, const struct init_chunk *in
     wr_u32(w, init->tsn);
     if (init->cookie.len)
         param_encode(w, PARAM_STATE_COOKIE, init->cookie);
-    if (init->re_config)
-        param_encode(w, PARAM_SUPPORTED_EXTENSIONS, bytes_of(extensions, sizeof extensions));
+    extensions_encode(w, init->extensions);
     for (size_t i = 0; i < init->unknown_count; i++)
         param_encode(w, PARAM_UNRECOGNIZED, init->unknown[i]);
     chunk_end(w, at);
@@ -152,6 +193,28 @@ bool data_decode(struct data_chunk *out, const struct chunk *c)
     out->stream = rd_u16(&r);
     out->ssn = rd_u16(&r);
     out->ppid = rd_u32(&r);
+    out->fsn = 0;
+    out->payload = rd_rest(&r);
+    return r.ok;
+}
+
+/* |                    TSN                       |
+ * |  stream identifier   |      reserved         |
+ * |            message identifier                |
+ * |  ppid of the first fragment, else its FSN    | user data … */
+bool i_data_decode(struct data_chunk *out, const struct chunk *c)
+{
+    struct rd r = rd_of(c->body);
+    uint32_t last;
+
+    out->flags = c->flags;
+    out->tsn = rd_u32(&r);
+    out->stream = rd_u16(&r);
+    rd_skip(&r, 2);
+    out->ssn = rd_u32(&r);
+    last = rd_u32(&r);
+    out->ppid = c->flags & DATA_BEGINS ? last : 0;
+    out->fsn = c->flags & DATA_BEGINS ? 0 : last;
     out->payload = rd_rest(&r);
     return r.ok;
 }
@@ -163,8 +226,64 @@ void data_header_encode(struct wr *w, const struct data_chunk *d)
     wr_u16(w, (uint16_t)(DATA_HEADER_LEN + d->payload.len));
     wr_u32(w, d->tsn);
     wr_u16(w, d->stream);
-    wr_u16(w, d->ssn);
+    wr_u16(w, (uint16_t)d->ssn);
     wr_u32(w, d->ppid);
+}
+
+void i_data_header_encode(struct wr *w, const struct data_chunk *d)
+{
+    wr_u8(w, CHUNK_I_DATA);
+    wr_u8(w, d->flags);
+    wr_u16(w, (uint16_t)(I_DATA_HEADER_LEN + d->payload.len));
+    wr_u32(w, d->tsn);
+    wr_u16(w, d->stream);
+    wr_u16(w, 0);
+    wr_u32(w, d->ssn);
+    wr_u32(w, d->flags & DATA_BEGINS ? d->ppid : d->fsn);
+}
+
+/* FORWARD-TSN                                     I-FORWARD-TSN
+ * |          new cumulative TSN          |        |          new cumulative TSN          |
+ * |  stream          |   SSN             | …      |  stream          |   reserved      |U|
+ *                                                 |       message identifier             | … */
+bool forward_decode(struct forward_chunk *out, const struct chunk *c)
+{
+    struct rd r = rd_of(c->body);
+
+    out->is_interleaved = c->type == CHUNK_I_FORWARD_TSN;
+    out->cum_tsn = rd_u32(&r);
+    out->skips = rd_of(rd_rest(&r));
+    return r.ok &&
+           rd_left(&out->skips) % (out->is_interleaved ? I_FORWARD_SKIP_LEN : FORWARD_SKIP_LEN) ==
+               0;
+}
+
+bool forward_next(struct forward_chunk *f, struct forward_skip *out)
+{
+    if (rd_left(&f->skips) == 0)
+        return false;
+    out->stream = rd_u16(&f->skips);
+    out->is_unordered = f->is_interleaved && rd_u16(&f->skips) & SKIP_UNORDERED;
+    out->ssn = f->is_interleaved ? rd_u32(&f->skips) : rd_u16(&f->skips);
+    return f->skips.ok;
+}
+
+void forward_encode(struct wr *w, bool is_interleaved, uint32_t cum_tsn,
+                    const struct forward_skip *skips, size_t count)
+{
+    size_t at = chunk_begin(w, is_interleaved ? CHUNK_I_FORWARD_TSN : CHUNK_FORWARD_TSN, 0);
+
+    wr_u32(w, cum_tsn);
+    for (size_t i = 0; i < count; i++) {
+        wr_u16(w, skips[i].stream);
+        if (is_interleaved) {
+            wr_u16(w, skips[i].is_unordered ? SKIP_UNORDERED : 0);
+            wr_u32(w, skips[i].ssn);
+        } else {
+            wr_u16(w, (uint16_t)skips[i].ssn);
+        }
+    }
+    chunk_end(w, at);
 }
 
 /* |             cumulative TSN ack               |

@@ -20,7 +20,7 @@ int cookie_encode(uint8_t out[COOKIE_LEN], const struct cookie *c,
     struct wr w = wr_of(out, COOKIE_BODY_LEN);
 
     wr_u8(&w, COOKIE_VERSION);
-    wr_u8(&w, c->peer_re_config);
+    wr_u8(&w, c->peer_extensions);
     wr_u16(&w, c->local_port);
     wr_u16(&w, c->remote_port);
     wr_u64(&w, (uint64_t)c->made_at);
@@ -46,7 +46,7 @@ bool cookie_decode(struct cookie *out, struct bytes in, const uint8_t key[COOKIE
         CRYPTO_memcmp(mac, in.data + COOKIE_BODY_LEN, COOKIE_MAC_LEN) != 0 ||
         rd_u8(&r) != COOKIE_VERSION)
         return false;
-    out->peer_re_config = rd_u8(&r);
+    out->peer_extensions = rd_u8(&r);
     out->local_port = rd_u16(&r);
     out->remote_port = rd_u16(&r);
     out->made_at = (usec)rd_u64(&r);

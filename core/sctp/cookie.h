@@ -1,7 +1,7 @@
 /* cookie.h: the state cookie of INIT ACK (RFC 9260 §5.1.3), all that the answering side remembers
  * of an INIT until COOKIE ECHO brings it back.
  *
- *     | version 1 | flags 1 | ports 2+2 | made at 8 | tags, TSNs, a_rwnd, streams, tie tags |
+ *     | version 1 | extensions 1 | ports 2+2 | made at 8 | tags, TSNs, a_rwnd, streams, tie tags |
  *     | HMAC-SHA-256 over all of that, by a key that never leaves this association |       */
 #ifndef HAWSER_SCTP_COOKIE_H
 #define HAWSER_SCTP_COOKIE_H
@@ -20,7 +20,7 @@ struct cookie {
     uint32_t peer_rwnd;
     uint16_t peer_out_streams, peer_in_streams;
     uint32_t local_tie, peer_tie; /* tags of the association there already was, or 0 */
-    bool peer_re_config;
+    uint8_t peer_extensions;      /* bits of enum init_extension */
 };
 
 /* ERR_CRYPTO. Deterministic: the same fields give the same bytes. */

@@ -21,6 +21,39 @@ int sctp_connect(struct sctp *s, usec now)
     return ERR_OK;
 }
 
+/* What is offered unless the configuration leaves it out. */
+enum { OFFERED = SCTP_ZERO_CHECKSUM };
+
+/* I-DATA goes with I-FORWARD-TSN, DATA with FORWARD-TSN (RFC 8260 §2.3.1). */
+uint8_t handshake_our_extensions(const struct sctp *s)
+{
+    unsigned has = OFFERED & ~s->cfg.without;
+    uint8_t bits = INIT_RE_CONFIG;
+
+    if (has & SCTP_I_DATA)
+        bits |= INIT_I_DATA;
+    if (has & SCTP_FORWARD_TSN)
+        bits |= INIT_FORWARD_TSN | (has & SCTP_I_DATA ? INIT_I_FORWARD_TSN : 0);
+    if (has & SCTP_ZERO_CHECKSUM && s->cfg.is_protected)
+        bits |= INIT_ZERO_CHECKSUM;
+    return bits;
+}
+
+/* The peer's are known from its INIT or INIT ACK on; for the caller they count once we stand. */
+bool sctp_has(const struct sctp *s, enum sctp_extension x)
+{
+    uint8_t both = handshake_our_extensions(s) & s->peer_extensions;
+    bool has_i_data = both & INIT_I_DATA;
+
+    if (s->state < STATE_UP)
+        return false;
+    if (x == SCTP_I_DATA)
+        return has_i_data;
+    if (x == SCTP_FORWARD_TSN)
+        return both & (has_i_data ? INIT_I_FORWARD_TSN : INIT_FORWARD_TSN);
+    return both & INIT_ZERO_CHECKSUM;
+}
+
 static struct init_chunk our_init(const struct sctp *s)
 {
     return (struct init_chunk){
@@ -29,7 +62,7 @@ static struct init_chunk our_init(const struct sctp *s)
         .out_streams = s->cfg.streams_max,
         .in_streams = s->cfg.streams_max,
         .tsn = s->initial_tsn,
-        .re_config = true,
+        .extensions = handshake_our_extensions(s),
     };
 }
 
@@ -84,7 +117,7 @@ static struct cookie cookie_for(struct sctp *s, usec now, const struct init_chun
         .peer_in_streams = init->in_streams,
         .local_tie = s->state == STATE_CLOSED || s->state == STATE_COOKIE_WAIT ? 0 : s->local_tag,
         .peer_tie = s->state == STATE_CLOSED || s->state == STATE_COOKIE_WAIT ? 0 : s->peer_tag,
-        .peer_re_config = init->re_config,
+        .peer_extensions = init->extensions,
     };
 }
 
@@ -124,7 +157,7 @@ enum verdict on_init(struct sctp *s, usec now, const struct chunk *c)
 void handshake_learn_peer(struct sctp *s, const struct peer_init *peer)
 {
     s->peer_tag = peer->tag;
-    s->peer_re_config = peer->re_config;
+    s->peer_extensions = peer->extensions;
     s->tx.peer_rwnd = peer->a_rwnd;
     s->out_streams = peer->in_streams < s->cfg.streams_max ? peer->in_streams : s->cfg.streams_max;
     rx_start(s, peer->tsn);
@@ -164,7 +197,7 @@ enum verdict on_init_ack(struct sctp *s, usec now, const struct chunk *c)
                                                  .tsn = init.tsn,
                                                  .a_rwnd = init.a_rwnd,
                                                  .in_streams = init.in_streams,
-                                                 .re_config = init.re_config });
+                                                 .extensions = init.extensions });
     report_unknown(s, &init);
     measure(s, now);
     assoc_enter(s, STATE_COOKIE_ECHOED, now);
@@ -182,7 +215,7 @@ static enum verdict accept_cookie(struct sctp *s, usec now, const struct cookie 
                                                      .tsn = k->peer_tsn,
                                                      .a_rwnd = k->peer_rwnd,
                                                      .in_streams = k->peer_in_streams,
-                                                     .re_config = k->peer_re_config });
+                                                     .extensions = k->peer_extensions });
     if (s->is_unproven) {
         s->is_unproven = false;
         s->errors = 0;
@@ -254,6 +287,7 @@ enum verdict on_cookie_echo(struct sctp *s, usec now, uint32_t tag, const struct
         return VERDICT_TAKEN;
     }
     s->peer_tag = k.peer_tag;
+    s->peer_extensions = k.peer_extensions;
     assoc_fail(s, now, CAUSE_PROTOCOL_VIOLATION, "restart");
     return VERDICT_TAKEN;
 }

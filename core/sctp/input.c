@@ -119,6 +119,12 @@ static enum verdict take_chunks(struct sctp *s, usec now, uint32_t tag, struct r
     return r->ok ? worst : VERDICT_MALFORMED;
 }
 
+/* RFC 9653 §5.3: who offered to take zero takes it in every packet. */
+static bool may_be_zero(const struct sctp *s)
+{
+    return handshake_our_extensions(s) & INIT_ZERO_CHECKSUM;
+}
+
 static bool is_checksum_right(struct bytes packet, uint32_t checksum)
 {
     static const uint8_t zero[4];
@@ -137,7 +143,7 @@ static enum verdict take_packet(struct sctp *s, usec now, struct bytes packet)
 
     if (!header_decode(&h, &r))
         return VERDICT_MALFORMED;
-    if (!is_checksum_right(packet, h.checksum))
+    if (!(h.checksum == 0 && may_be_zero(s)) && !is_checksum_right(packet, h.checksum))
         return VERDICT_FORGED;
     if (h.source_port != s->cfg.remote_port || h.destination_port != s->cfg.local_port)
         return VERDICT_FOREIGN;

@@ -23,15 +23,27 @@ static struct wr begin_packet(struct sctp *s, struct out *out, uint32_t tag)
     return w;
 }
 
-static bool end_packet(struct sctp *s, struct out *out, struct wr *w)
+/* RFC 9653 §5.2: zero only goes to a peer known to take it, so not with what may reach one that has
+ * forgotten, and not in answer to who may be anybody. */
+enum checksum { CHECKSUM_SUMMED, CHECKSUM_AS_AGREED };
+
+static void write_checksum(const struct sctp *s, struct wr *w, enum checksum how)
 {
     uint32_t crc;
 
-    if (!w->ok || w->len == COMMON_HEADER_LEN)
-        return false;
+    if (how == CHECKSUM_AS_AGREED &&
+        handshake_our_extensions(s) & s->peer_extensions & INIT_ZERO_CHECKSUM)
+        return;
     crc = __builtin_bswap32(crc32c(0, wr_written(w)));
     for (size_t i = 0; i < 4; i++)
         w->data[CHECKSUM_AT + i] = (uint8_t)(crc >> 8 * (3 - i));
+}
+
+static bool end_packet(struct sctp *s, struct out *out, struct wr *w, enum checksum how)
+{
+    if (!w->ok || w->len == COMMON_HEADER_LEN)
+        return false;
+    write_checksum(s, w, how);
     s->info.sent_packets++;
     s->info.sent_bytes += w->len;
     out_add(out, w->len);
@@ -46,7 +58,7 @@ static bool send_abort(struct sctp *s, struct out *out)
         return false;
     closing_encode_abort(s, &w);
     s->is_abort_due = false;
-    return end_packet(s, out, &w);
+    return end_packet(s, out, &w, s->is_abort_reflected ? CHECKSUM_SUMMED : CHECKSUM_AS_AGREED);
 }
 
 static bool send_init(struct sctp *s, usec now, struct out *out)
@@ -58,7 +70,7 @@ static bool send_init(struct sctp *s, usec now, struct out *out)
     handshake_encode_init(s, &w);
     handshake_note_asked(s, now);
     s->is_init_due = false;
-    return end_packet(s, out, &w);
+    return end_packet(s, out, &w, CHECKSUM_SUMMED);
 }
 
 static bool send_lone_reply(struct sctp *s, struct out *out, uint32_t tag, size_t len)
@@ -68,7 +80,7 @@ static bool send_lone_reply(struct sctp *s, struct out *out, uint32_t tag, size_
     if (!w.cap || wr_left(&w) < len)
         return false;
     reply_take(s, &w);
-    return end_packet(s, out, &w);
+    return end_packet(s, out, &w, CHECKSUM_SUMMED);
 }
 
 static void add_replies(struct sctp *s, struct wr *w)
@@ -143,7 +155,7 @@ static bool send_bundle(struct sctp *s, usec now, struct out *out)
     }
     if (has_cookie || assoc_may_send_data(s))
         tx_fill(s, now, &w);
-    return end_packet(s, out, &w);
+    return end_packet(s, out, &w, has_cookie ? CHECKSUM_SUMMED : CHECKSUM_AS_AGREED);
 }
 
 static bool send_packet(struct sctp *s, usec now, struct out *out)

@@ -7,8 +7,8 @@ struct park_slot {
     struct block *block; /* block->start counts the chunks still in it, block->end its fill */
     uint32_t at;         /* in block->data */
     uint32_t next;       /* in its bucket, in its stream's list, or among the free */
-    uint32_t tsn, ppid;
-    uint16_t stream, ssn, len;
+    uint32_t tsn, ppid, ssn;
+    uint16_t stream, len;
     uint8_t flags;
 };
 
@@ -44,15 +44,15 @@ static bool is_hashed(uint8_t flags)
 
 static uint64_t fragment_key(uint32_t tsn)
 {
-    return 1ull << 32 | tsn;
+    return 1ull << 48 | tsn;
 }
 
-static uint64_t message_key(uint16_t stream, uint16_t ssn)
+static uint64_t message_key(uint16_t stream, uint32_t ssn)
 {
-    return (uint64_t)stream << 16 | ssn;
+    return (uint64_t)stream << 32 | ssn;
 }
 
-static uint64_t key_of(uint8_t flags, uint32_t tsn, uint16_t stream, uint16_t ssn)
+static uint64_t key_of(uint8_t flags, uint32_t tsn, uint16_t stream, uint32_t ssn)
 {
     return flags & DATA_BEGINS ? message_key(stream, ssn) : fragment_key(tsn);
 }
@@ -184,7 +184,7 @@ uint32_t park_find_fragment(const struct park *p, uint32_t tsn)
     return find(p, fragment_key(tsn));
 }
 
-uint32_t park_find_message(const struct park *p, uint16_t stream, uint16_t ssn)
+uint32_t park_find_message(const struct park *p, uint16_t stream, uint32_t ssn)
 {
     return find(p, message_key(stream, ssn));
 }

@@ -38,7 +38,7 @@ int park_add(struct park *p, const struct data_chunk *d, struct park_list *unord
 
 /* The slot of a continuing fragment, or of the first fragment of an ordered message; 0: none. */
 uint32_t park_find_fragment(const struct park *p, uint32_t tsn);
-uint32_t park_find_message(const struct park *p, uint16_t stream, uint16_t ssn);
+uint32_t park_find_message(const struct park *p, uint16_t stream, uint32_t ssn);
 
 /* Its payload is valid until the slot is removed. */
 struct data_chunk park_get(const struct park *p, uint32_t slot);

@@ -173,7 +173,7 @@ int sctp_reset_stream(struct sctp *s, usec now, uint16_t stream)
 {
     struct stream *st;
 
-    if (s->state != STATE_UP || !s->peer_re_config)
+    if (s->state != STATE_UP || !(s->peer_extensions & INIT_RE_CONFIG))
         return ERR_WRONG_STATE;
     if (stream >= s->out_streams)
         return ERR_INVALID;

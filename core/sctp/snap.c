@@ -66,7 +66,7 @@ int sctp_set_remote_init(struct sctp *s, struct bytes bytes)
                                          .tsn = init.tsn,
                                          .a_rwnd = init.a_rwnd,
                                          .in_streams = init.in_streams,
-                                         .re_config = init.re_config };
+                                         .extensions = init.extensions };
     s->has_remote_init = true;
     return ERR_OK;
 }

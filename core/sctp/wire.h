@@ -1,4 +1,5 @@
-/* wire.h: SCTP's numbers. RFC 9260 §3, RFC 6525 §4, RFC 3758 §3, RFC 5061 §4.2.7. */
+/* wire.h: SCTP's numbers. RFC 9260 §3, RFC 6525 §4, RFC 3758 §3, RFC 5061 §4.2.7, RFC 8260 §2,
+ * RFC 9653 §4. */
 #ifndef HAWSER_SCTP_WIRE_H
 #define HAWSER_SCTP_WIRE_H
 
@@ -16,7 +17,10 @@ enum chunk_type {
     CHUNK_COOKIE_ECHO = 10,
     CHUNK_COOKIE_ACK = 11,
     CHUNK_SHUTDOWN_COMPLETE = 14,
-    CHUNK_RE_CONFIG = 130
+    CHUNK_I_DATA = 64,
+    CHUNK_RE_CONFIG = 130,
+    CHUNK_FORWARD_TSN = 192,
+    CHUNK_I_FORWARD_TSN = 194
 };
 
 /* The two upper bits of an unknown chunk or parameter type say what to do: RFC 9260 §3.2. */
@@ -47,8 +51,16 @@ enum param_type {
     PARAM_RECONFIG_RESPONSE = 16,
     PARAM_ADD_OUTGOING = 17,
     PARAM_ADD_INCOMING = 18,
-    PARAM_SUPPORTED_EXTENSIONS = 0x8008
+    PARAM_ZERO_CHECKSUM_ACCEPTABLE = 0x8001,
+    PARAM_SUPPORTED_EXTENSIONS = 0x8008,
+    PARAM_FORWARD_TSN_SUPPORTED = 0xc000
 };
+
+/* What detects errors instead of the checksum, RFC 9653 §8. */
+enum { ERRORS_FOUND_BY_DTLS = 1 };
+
+/* Of an I-FORWARD-TSN's entry, RFC 8260 §2.3.1. */
+enum { SKIP_UNORDERED = 0x0001 };
 
 enum reconfig_result {
     RECONFIG_NOTHING_TO_DO = 0,
@@ -77,6 +89,10 @@ enum {
     CHECKSUM_AT = 8, /* in the common header */
     CHUNK_HEADER_LEN = 4,
     DATA_HEADER_LEN = 16, /* chunk header included */
+    I_DATA_HEADER_LEN = 20,
+    FORWARD_HEADER_LEN = 8,
+    FORWARD_SKIP_LEN = 4, /* of a stream's entry in FORWARD-TSN */
+    I_FORWARD_SKIP_LEN = 8,
     SACK_HEADER_LEN = 16,
     GAP_BLOCK_LEN = 4,
     PARAM_HEADER_LEN = 4
