@@ -19,6 +19,7 @@ struct link {
     uint64_t next_number;
     usec free_at;       /* when the last bit offered so far has left at rate_bps … */
     uint64_t free_rest; /* … and this fraction of a microsecond later, times rate_bps */
+    bool is_losing;     /* amid a run of losses */
     usec last_at;       /* what keeps its place may not come out before this */
     size_t held_max, held_count;
     struct held **heap;  /* all of held; the first held_count are a heap, earliest on top */
@@ -106,20 +107,34 @@ static void sift_down(struct link *l, size_t i)
     }
 }
 
-/* When the last bit has left, or USEC_NEVER if the queue has no room for it. */
+/* When the last bit has left, or USEC_NEVER if the queue has no room for it. What a policer lets
+ * through leaves at once: its bucket is a queue that nobody waits in. */
 static usec leave_at(struct link *l, usec now, size_t ip_len)
 {
+    size_t most = l->cfg.police_bytes ? l->cfg.police_bytes : l->cfg.queue_bytes_max;
     usec start = usec_max(l->free_at, now);
     uint64_t work; /* bits times microseconds a second */
 
     if (l->cfg.rate_bps == 0)
         return now;
-    if ((uint64_t)(start - now) * l->cfg.rate_bps / 8 / SECOND + ip_len > l->cfg.queue_bytes_max)
+    if ((uint64_t)(start - now) * l->cfg.rate_bps / 8 / SECOND + ip_len > most)
         return USEC_NEVER;
     work = ip_len * 8 * SECOND + (start == l->free_at ? l->free_rest : 0);
     l->free_at = start + (usec)(work / l->cfg.rate_bps);
     l->free_rest = work % l->cfg.rate_bps;
-    return l->free_at;
+    return l->cfg.police_bytes ? now : l->free_at;
+}
+
+/* As many as loss_ppm says in either way: runs begin as much more rarely as they are longer. */
+static bool is_lost(struct link *l)
+{
+    uint32_t run = l->cfg.loss_run > 1 ? l->cfg.loss_run : 1;
+
+    if (l->is_losing && run > 1)
+        l->is_losing = !chance(l, PPM / run);
+    else
+        l->is_losing = chance(l, l->cfg.loss_ppm / run);
+    return l->is_losing;
 }
 
 static struct held *hold(struct link *l, usec due_at, const struct addr *from,
@@ -147,6 +162,13 @@ static struct held *hold(struct link *l, usec due_at, const struct addr *from,
     return h;
 }
 
+static usec batched(const struct link *l, usec due)
+{
+    usec every = l->cfg.batch_us;
+
+    return every ? (due + every - 1) / every * every : due;
+}
+
 /* What is reordered waits longer and does not hold up those behind; the rest keep their order. */
 static usec due_at(struct link *l, usec left_at)
 {
@@ -154,9 +176,9 @@ static usec due_at(struct link *l, usec left_at)
 
     if (chance(l, l->cfg.reorder_ppm)) {
         l->counts.reordered++;
-        return due + l->cfg.reorder_us;
+        return batched(l, due + l->cfg.reorder_us);
     }
-    return l->last_at = usec_max(l->last_at, due);
+    return l->last_at = usec_max(l->last_at, batched(l, due));
 }
 
 enum verdict link_input(struct link *l, usec now, const struct addr *from, const struct addr *to,
@@ -176,7 +198,7 @@ enum verdict link_input(struct link *l, usec now, const struct addr *from, const
         l->counts.over_queue++;
         return VERDICT_LIMIT;
     }
-    if (chance(l, l->cfg.loss_ppm)) {
+    if (is_lost(l)) {
         l->counts.lost++;
         return VERDICT_TAKEN;
     }

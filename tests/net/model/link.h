@@ -19,12 +19,15 @@ struct link_config {
     usec delay_us;
     usec jitter_us; /* added evenly, 0 up to this; the order is kept */
     uint32_t loss_ppm;
+    uint32_t loss_run;      /* so many in a row, on average, for as many losses; 0 and 1: alone */
     uint32_t duplicate_ppm; /* the copy has a jitter of its own */
     uint32_t reorder_ppm;   /* these wait reorder_us longer, and later ones overtake them */
     usec reorder_us;
     uint32_t corrupt_ppm;   /* one bit is flipped, as if the UDP checksum had let it through */
     uint64_t rate_bps;      /* of IP bits; 0: no limit */
     size_t queue_bytes_max; /* waiting for the rate; more is dropped. 0: one second's worth */
+    size_t police_bytes;    /* not queued but policed: what may pass at once; 0: queued */
+    usec batch_us;          /* what is due comes out together, so often; 0: each when it is due */
     size_t mtu;             /* of IP packets; longer ones are dropped. 0: 1500 */
     bool has_headers;       /* what is offered are IP packets; otherwise UDP payload */
 };
