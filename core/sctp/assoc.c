@@ -39,7 +39,7 @@ static void fill_defaults(struct sctp_config *c)
 static bool is_possible(const struct sctp_config *c)
 {
     return c->pool && c->packet_bytes_max >= 256 && c->packet_bytes_max <= 60000 &&
-           c->stream_tx_bytes_max >= c->message_bytes_max + MESSAGE_HEADER_LEN &&
+           c->stream_tx_bytes_max >= c->message_bytes_max + sizeof(struct tx_message) &&
            c->tx_bytes_max >= c->stream_tx_bytes_max && c->rx_bytes_max >= 4096 &&
            c->rx_bytes_max <= 1u << 30 && c->tx_bytes_max <= 1u << 30 && c->rto_min_us > 0 &&
            c->rto_min_us <= c->rto_max_us && c->heartbeat_us > 0;

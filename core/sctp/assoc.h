@@ -4,8 +4,9 @@
  *     output.c <-- replies.c, sack.c, tx.c (new data by sched.c, lost data again), timers.c
  *
  * Received bytes go from the packet into their stream's chain, or wait in park.c for the bytes
- * before them. Bytes to send lie in their stream's chain until the cumulative ack passes them; the
- * ring of tx.chunks says where each TSN's payload begins. */
+ * before them. Bytes to send lie in their stream's chain until the cumulative ack passes them, and
+ * what is to be known of their messages in a second one; the ring of tx.chunks says where each
+ * TSN's payload begins. */
 #ifndef HAWSER_SCTP_ASSOC_H
 #define HAWSER_SCTP_ASSOC_H
 
@@ -33,9 +34,8 @@ enum {
     REORDERING_MAX = 48,
     PROBE_RTTS_LEAST = 2, /* RFC 8985 §7.2 */
     PROBE_RTTS_MAX = 256,
-    PACKETS_PER_SACK = 2,   /* RFC 9260 §6.2 */
-    MESSAGE_HEADER_LEN = 8, /* in a chain to send: length, ppid */
-    PIECE_HEADER_LEN = 8    /* in a chain received: length, flags, ppid */
+    PACKETS_PER_SACK = 2, /* RFC 9260 §6.2 */
+    PIECE_HEADER_LEN = 8  /* in a chain received: length, flags, ppid */
 };
 
 #define SACK_DELAY_US       (20 * MILLISECOND) /* RFC 9260 §6.2 allows up to 200 ms */
@@ -60,6 +60,25 @@ enum sctp_state {
 /* Where our outgoing side of a stream stands with sctp_reset_stream(). */
 enum reset_state { RESET_NONE, RESET_WANTED, RESET_ASKED };
 
+/* A byte of a chain: data[at] of the block, or where its next byte will be. */
+struct place {
+    struct block *block;
+    uint32_t at;
+};
+
+/* One message to send. A block holds a whole number of them, so each lies in one piece, where it
+ * stays until its last chunk is released. */
+struct tx_message {
+    usec give_up_at;
+    uint32_t len, ppid;
+    uint16_t retransmits_max; /* of each chunk; TX_RETRANSMITS_ANY: no limit */
+    bool is_unordered;
+};
+
+#define TX_RETRANSMITS_ANY UINT16_MAX
+
+_Static_assert(POOL_BLOCK_DATA % sizeof(struct tx_message) == 0, "none lies in two blocks");
+
 struct stream {
     uint16_t id;
     uint8_t events; /* bits of 1 << enum sctp_event_type, to be told */
@@ -67,15 +86,17 @@ struct stream {
     struct stream *event_next;
 
     struct {
-        struct chain chain;  /* messages, each behind its header; from the oldest unacked byte on */
-        struct block *block; /* the next byte to send; NULL if there is none */
-        uint32_t at;         /* in block->data */
-        size_t unsent;       /* bytes from there, headers included */
-        size_t message_left; /* of the message being cut into chunks; 0 between messages */
-        uint32_t ppid;       /* of that message */
-        bool is_begun;       /* its first fragment has gone */
-        uint16_t ssn;        /* of that or the next message */
-        size_t payload;      /* unsent and unacknowledged, without headers */
+        struct chain chain;         /* payload, from the oldest unacknowledged byte on */
+        struct chain messages;      /* a struct tx_message of each that has bytes there */
+        struct place next;          /* payload to send next; none if unsent is 0 */
+        struct place next_message;  /* the one that belongs to; none if unsent is 0 */
+        size_t unsent;              /* bytes */
+        struct tx_message *message; /* the one being cut into chunks; NULL between messages */
+        size_t message_left;        /* bytes of it */
+        uint32_t mid;               /* its number, in DATA a 16-bit SSN … */
+        uint32_t fsn;               /* … and that of its next fragment */
+        uint32_t mids[2];           /* of the next ordered and the next unordered message */
+        size_t payload;             /* unsent and unacknowledged */
         size_t limit;
         size_t wanted; /* room that sctp_send() lacked; 0: nobody waits */
         struct stream *waiter_next;
@@ -108,9 +129,10 @@ enum tx_chunk_state {
 /* One outstanding TSN. Its payload is in its stream's chain. */
 struct tx_chunk {
     struct block *block;
-    uint32_t at; /* in block->data */
-    uint32_t ppid;
-    uint16_t stream, ssn, len;
+    const struct tx_message *message;
+    uint32_t mid, fsn;
+    uint16_t at; /* in block->data */
+    uint16_t len, stream;
     uint8_t flags;
     uint8_t state; /* enum tx_chunk_state */
     bool is_retransmitted;
@@ -145,8 +167,8 @@ struct tx {
     uint32_t lost_count;
     size_t flight_bytes;     /* chunks in flight with headers: what the network holds */
     size_t flight_payload;   /* without headers: what the peer's window must hold */
-    size_t queued_bytes;     /* all streams' chains */
-    size_t payload_bytes;    /* the same without headers */
+    size_t queued_bytes;     /* all streams' chains, both of each */
+    size_t payload_bytes;    /* of these, payload */
     uint32_t peer_rwnd;      /* as last announced */
     struct tsn_set sacked;   /* those that are TX_ACKED */
     struct tsn_set reported; /* by the SACK that is being read */
@@ -371,6 +393,8 @@ size_t tx_packet_bytes(struct sctp *s);
 void tx_fill(struct sctp *s, usec now, struct wr *w);
 
 /* queue.c */
+void place_advance(struct place *p, size_t len); /* by bytes that are there */
+void queue_cut(struct chain *c, struct place p, size_t len);
 void queue_release(struct sctp *s, struct stream *st, const struct tx_chunk *c);
 void queue_wake_waiters(struct sctp *s);
 void queue_pool_tick(struct sctp *s, usec now);

@@ -93,7 +93,7 @@ static void on_response(struct sctp *s, usec now, struct bytes body)
 
         st->tx.reset = RESET_NONE;
         if (result == RECONFIG_PERFORMED || result == RECONFIG_NOTHING_TO_DO)
-            st->tx.ssn = 0;
+            st->tx.mids[0] = st->tx.mids[1] = 0;
     }
     rc->asked_count = 0;
     rc->next_request_seq++;

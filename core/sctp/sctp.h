@@ -178,8 +178,8 @@ void sctp_consume(struct sctp *s, usec now, uint16_t stream, size_t len);
  * Only a message of which nothing was consumed can still vanish, if the peer gives it up. */
 bool sctp_recv_whole(const struct sctp *s, uint16_t stream, size_t *len);
 
-/* As sctp_consume(), for up to len bytes of the oldest unread message of the stream, which go behind
- * those of `to`, a chain of any pool. Returns how many; *ends tells whether that was its end. */
+/* As sctp_consume(), for up to len bytes of the oldest unread message of the stream, which go
+ * behind those of `to`, a chain of any pool. Returns how many; *ends tells whether that was its end. */
 size_t sctp_recv_chain(struct sctp *s, usec now, uint16_t stream, struct chain *to, size_t len,
                        bool *ends);
 

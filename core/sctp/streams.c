@@ -40,6 +40,7 @@ struct stream *stream_get(struct sctp *s, uint16_t id)
     st->tx.class = SCTP_CLASS_USUAL;
     st->tx.weight = 1;
     chain_init(&st->tx.chain, s->cfg.pool);
+    chain_init(&st->tx.messages, s->cfg.pool);
     chain_init(&st->rx.chain, s->cfg.pool);
     s->streams[id] = st;
     return st;
@@ -52,6 +53,7 @@ void streams_free(struct sctp *s)
 
         if (st) {
             chain_deinit(&st->tx.chain);
+            chain_deinit(&st->tx.messages);
             chain_deinit(&st->rx.chain);
             free(st);
         }

@@ -1,5 +1,5 @@
 /* Messages go out: queued per stream, cut into chunks, remembered until acknowledged.
- * RFC 9260 §6.1, §6.9. In a stream's chain each message lies behind {length 4, ppid 4}. */
+ * RFC 9260 §6.1, §6.9. */
 #include "core/sctp/assoc.h"
 
 #include <stdlib.h>
@@ -92,43 +92,42 @@ static bool reserve_chunk(struct sctp *s)
 /* Writes len bytes that begin at data[at] of block b. */
 static void copy_out(struct wr *w, const struct block *b, uint32_t at, size_t len)
 {
-    while (len) {
+    for (;;) {
         size_t n = b->end - at < len ? b->end - at : len;
 
         wr_bytes(w, bytes_of(b->data + at, n));
         len -= n;
+        if (len == 0)
+            return;
         b = b->next;
-        at = 0; /* only a chain's first block begins later */
+        at = b->start;
     }
-}
-
-static void skip_unsent(struct stream *st, size_t len)
-{
-    st->tx.unsent -= len;
-    while (len >= st->tx.block->end - st->tx.at) {
-        len -= st->tx.block->end - st->tx.at;
-        st->tx.at = st->tx.block->end;
-        if (!st->tx.block->next)
-            return; /* everything is sent; sctp_send() finds the way on */
-        st->tx.block = st->tx.block->next;
-        st->tx.at = 0;
-    }
-    st->tx.at += (uint32_t)len;
 }
 
 static void begin_message(struct stream *st)
 {
-    uint8_t header[MESSAGE_HEADER_LEN];
-    struct wr w = wr_of(header, sizeof header);
-    struct rd r = rd_of(bytes_of(header, sizeof header));
+    struct place *p = &st->tx.next_message;
 
+    if (st->tx.message)
+        return;
+    st->tx.message = (void *)(p->block->data + p->at);
+    st->tx.message_left = st->tx.message->len;
+    st->tx.mid = st->tx.mids[st->tx.message->is_unordered];
+    st->tx.fsn = 0;
+}
+
+/* Its first fragment takes its number, so that one never begun leaves no hole. */
+static void advance_message(struct stream *st, size_t len)
+{
+    if (st->tx.fsn++ == 0)
+        st->tx.mids[st->tx.message->is_unordered]++;
+    place_advance(&st->tx.next, len);
+    st->tx.unsent -= len;
+    st->tx.message_left -= len;
     if (st->tx.message_left)
         return;
-    copy_out(&w, st->tx.block, st->tx.at, sizeof header);
-    skip_unsent(st, sizeof header);
-    st->tx.message_left = rd_u32(&r);
-    st->tx.ppid = rd_u32(&r);
-    st->tx.is_begun = false;
+    st->tx.message = NULL;
+    place_advance(&st->tx.next_message, sizeof *st->tx.message);
 }
 
 static void write_chunk(struct sctp *s, usec now, struct wr *w, uint32_t tsn, struct tx_chunk *c)
@@ -136,9 +135,10 @@ static void write_chunk(struct sctp *s, usec now, struct wr *w, uint32_t tsn, st
     struct data_chunk d = {
         .flags = c->flags,
         .stream = c->stream,
-        .ssn = c->ssn,
+        .ssn = c->mid,
         .tsn = tsn,
-        .ppid = c->ppid,
+        .ppid = c->message->ppid,
+        .fsn = c->fsn,
         .payload.len = c->len,
     };
 
@@ -241,6 +241,12 @@ static bool does_peer_have_room(const struct sctp *s, size_t len)
            (s->tx.flight_payload == 0 && s->tx.lost_count == 0);
 }
 
+static uint8_t flags_of_next(const struct stream *st, bool ends)
+{
+    return (uint8_t)((st->tx.fsn ? 0 : DATA_BEGINS) | (ends ? DATA_ENDS : 0) |
+                     (st->tx.message->is_unordered ? DATA_UNORDERED : 0));
+}
+
 static void send_chunk(struct sctp *s, usec now, struct wr *w, struct stream *st, size_t len)
 {
     uint32_t tsn = s->tx.next_tsn;
@@ -248,19 +254,16 @@ static void send_chunk(struct sctp *s, usec now, struct wr *w, struct stream *st
     bool ends = len == st->tx.message_left;
 
     *c = (struct tx_chunk){
-        .block = st->tx.block,
-        .at = st->tx.at,
-        .ppid = st->tx.ppid,
-        .stream = st->id,
-        .ssn = st->tx.ssn,
+        .block = st->tx.next.block,
+        .message = st->tx.message,
+        .mid = st->tx.mid,
+        .fsn = st->tx.fsn,
+        .at = (uint16_t)st->tx.next.at,
         .len = (uint16_t)len,
-        .flags = (uint8_t)((st->tx.is_begun ? 0 : DATA_BEGINS) | (ends ? DATA_ENDS : 0)),
+        .stream = st->id,
+        .flags = flags_of_next(st, ends),
     };
-    st->tx.is_begun = true;
-    st->tx.message_left -= len;
-    skip_unsent(st, len);
-    if (ends)
-        st->tx.ssn++;
+    advance_message(st, len);
     sched_done(s, st, len, ends);
     if (sched_is_empty(s) || is_window_full_with(s, tx_chunk_bytes(c)))
         c->flags |= DATA_SACK_NOW; /* nothing follows soon that would make the peer answer */
