@@ -10,6 +10,17 @@
 
 bool pair_init(struct sctp_pair *p, uint64_t seed, const struct sctp_config *cfg)
 {
+    struct sctp_config both[2] = { *cfg, *cfg };
+
+    if (cfg->local_port) {
+        both[1].local_port = cfg->remote_port;
+        both[1].remote_port = cfg->local_port;
+    }
+    return pair_init_each(p, seed, both);
+}
+
+bool pair_init_each(struct sctp_pair *p, uint64_t seed, const struct sctp_config cfg[2])
+{
     *p = (struct sctp_pair){ .seed_state = seed, .now = SECOND, .link.delay_us = MILLISECOND };
     p->call_at = USEC_NEVER;
     p->rng = test_rng(&p->seed_state);
@@ -18,7 +29,7 @@ bool pair_init(struct sctp_pair *p, uint64_t seed, const struct sctp_config *cfg
         return false;
     for (int i = 0; i < 2; i++) {
         struct pair_side *side = &p->side[i];
-        struct sctp_config c = *cfg;
+        struct sctp_config c = cfg[i];
 
         side->rng_state = seed * 2 + 1 + (uint64_t)i;
         side->rng = test_rng(&side->rng_state);
@@ -26,10 +37,6 @@ bool pair_init(struct sctp_pair *p, uint64_t seed, const struct sctp_config *cfg
         if (pool_new(&side->pool, 4096) != ERR_OK)
             return false;
         c.pool = side->pool;
-        if (i == 1 && cfg->local_port) {
-            c.local_port = cfg->remote_port;
-            c.remote_port = cfg->local_port;
-        }
         if (sctp_new(&side->sctp, &c, &side->rng) != ERR_OK)
             return false;
     }

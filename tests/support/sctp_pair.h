@@ -65,6 +65,7 @@ struct sctp_pair {
 
 /* Zero fields of cfg mean defaults; its pool is replaced. False without memory. */
 bool pair_init(struct sctp_pair *p, uint64_t seed, const struct sctp_config *cfg);
+bool pair_init_each(struct sctp_pair *p, uint64_t seed, const struct sctp_config cfg[2]);
 void pair_deinit(struct sctp_pair *p);
 
 /* Lets both run until `until`, or until they have nothing more to do; true if time is left. */
