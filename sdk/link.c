@@ -115,6 +115,7 @@ static void free_parts(struct link *l)
     session_free(l->session);
     pool_free(l->pool);
     free(l->state_job);
+    free(l->trickle.candidates);
     json_decref(l->grant);
     ways_deinit(&l->ways);
     free(l->offer);

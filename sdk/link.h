@@ -33,9 +33,9 @@ struct link;
 struct trickle {
     char ufrag[ICE_UFRAG_MAX + 1];
     size_t count;
-    bool has_ended; /* and there are no more */
-    bool is_told;   /* that there are no more */
-    struct ice_candidate candidates[LINK_TRICKLE_MAX];
+    bool has_ended;                   /* and there are no more */
+    bool is_told;                     /* that there are no more */
+    struct ice_candidate *candidates; /* room for LINK_TRICKLE_MAX while some wait, else NULL */
 };
 
 /* A session that looks for paths anew, and what the two sides have told each other of it. */

@@ -261,10 +261,24 @@ void signals_send(struct link *l, enum envelope_type type, json_t *body)
     free(text);
 }
 
+/* Without memory a candidate stays untold, as if its socket were not there. */
 void signals_add_candidate(struct link *l, const struct ice_candidate *c)
 {
-    if (l->is_described && l->trickle.count < LINK_TRICKLE_MAX)
-        l->trickle.candidates[l->trickle.count++] = *c;
+    struct trickle *t = &l->trickle;
+
+    if (!l->is_described || t->count == LINK_TRICKLE_MAX)
+        return;
+    if (!t->candidates)
+        t->candidates = malloc(LINK_TRICKLE_MAX * sizeof *t->candidates);
+    if (t->candidates)
+        t->candidates[t->count++] = *c;
+}
+
+static void drop_candidates(struct trickle *t)
+{
+    free(t->candidates);
+    t->candidates = NULL;
+    t->count = 0;
 }
 
 static json_t *candidates_body(const struct trickle *t)
@@ -292,7 +306,7 @@ void signals_flush_candidates(struct link *l)
         return;
     signals_send(l, ENVELOPE_CANDIDATE, candidates_body(t));
     t->is_told = t->has_ended;
-    t->count = 0;
+    drop_candidates(t);
 }
 
 /* Whether they belong to the peer's newest description: late ones of an older one lead nowhere.
@@ -326,7 +340,7 @@ void link_add_candidates(struct link *l, const json_t *body)
 /* What was kept of another description's candidates is of no use any more. */
 static void start_trickle(struct trickle *t, const char *ufrag)
 {
-    t->count = 0;
+    drop_candidates(t);
     if (*t->ufrag)
         t->has_ended = false;
     (void)snprintf(t->ufrag, sizeof t->ufrag, "%s", ufrag);

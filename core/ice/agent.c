@@ -138,6 +138,7 @@ void ice_free(struct ice *a)
     free(a->remote_ufrag);
     free_secret(a->pwd);
     free_secret(a->remote_pwd);
+    free(a->pairs);
     free(a);
 }
 

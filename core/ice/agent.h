@@ -118,13 +118,14 @@ struct ice {
     char *ufrag, *pwd, *remote_ufrag, *remote_pwd; /* owned */
 
     uint8_t base_count, local_count, remote_count, server_count, pair_count, answer_count;
+    uint8_t pairs_cap;
     struct ice_base bases[ICE_BASES_MAX]; /* base_count with the free ones among them */
     struct ice_local locals[ICE_CANDIDATES_MAX];
     struct ice_remote remotes[ICE_CANDIDATES_MAX];
     struct addr servers[ICE_STUN_SERVERS_MAX];
     struct ice_query queries[ICE_QUERIES_MAX];
     struct ice_answer answers[ICE_ANSWERS_MAX]; /* first in, first out */
-    struct ice_pair pairs[ICE_PAIRS_MAX];
+    struct ice_pair *pairs; /* pairs_cap of them: grows up to ICE_PAIRS_MAX, most need a few */
 
     /* When the whole burst is available again: to the peer, and to STUN servers. Apart, so that the
      * one who answers, and gathers while it checks, is as quick as the one who asked. */

@@ -1,5 +1,9 @@
 #include "core/ice/agent.h"
 
+#include <stdlib.h>
+
+#define PAIRS_FIRST 8
+
 struct addr ice_without_scope(const struct addr *a)
 {
     struct addr plain = *a;
@@ -146,15 +150,27 @@ static uint8_t least_slot(const struct ice *a, const struct ice_pair *p)
     return least;
 }
 
+/* Without memory the table is as long as it already is. */
+static bool has_slot(struct ice *a)
+{
+    size_t cap = a->pairs_cap ? 2 * (size_t)a->pairs_cap : PAIRS_FIRST;
+    struct ice_pair *grown;
+
+    if (a->pair_count < a->pairs_cap)
+        return true;
+    cap = cap < ICE_PAIRS_MAX ? cap : ICE_PAIRS_MAX;
+    if (a->pairs_cap == ICE_PAIRS_MAX || !(grown = realloc(a->pairs, cap * sizeof *grown)))
+        return false;
+    a->pairs = grown;
+    a->pairs_cap = (uint8_t)cap;
+    return true;
+}
+
 uint8_t ice_add_pair(struct ice *a, uint8_t base, uint8_t remote)
 {
     struct ice_pair p = new_pair(a, base, remote, ICE_PAIR_WAITING);
-    uint8_t slot = a->pair_count;
+    uint8_t slot = has_slot(a) ? a->pair_count++ : least_slot(a, &p);
 
-    if (slot == ICE_PAIRS_MAX)
-        slot = least_slot(a, &p);
-    else
-        a->pair_count++;
     if (slot != ICE_NONE)
         a->pairs[slot] = p;
     return slot;
