@@ -118,6 +118,9 @@ int ice_set_remote(struct ice *a, usec now, const char *ufrag, const char *pwd);
  * (unspecified, multicast, broadcast, port 0). A known address is ERR_OK and changes nothing. */
 int ice_add_remote(struct ice *a, usec now, const struct ice_candidate *c);
 
+/* The i-th address that the peer has named as a candidate; false behind the last. */
+bool ice_get_remote(const struct ice *a, size_t i, struct addr *out);
+
 /* The peer has no more candidates: failing need not wait for more. */
 void ice_end_remote(struct ice *a, usec now);
 

@@ -235,6 +235,17 @@ int ice_add_remote(struct ice *a, usec now, const struct ice_candidate *c)
     return ERR_OK;
 }
 
+bool ice_get_remote(const struct ice *a, size_t i, struct addr *out)
+{
+    for (uint8_t r = 0; r < a->remote_count; r++) {
+        if (a->remotes[r].type == ICE_PEER_REFLEXIVE || i-- > 0)
+            continue;
+        *out = a->remotes[r].addr;
+        return true;
+    }
+    return false;
+}
+
 bool ice_is_known_path(const struct ice *a, const struct addr *local, const struct addr *from)
 {
     uint8_t base = ice_find_base(a, local), remote = ice_find_remote(a, from);

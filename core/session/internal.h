@@ -52,8 +52,6 @@ struct agent {
     bool has_remote;     /* the peer's credentials are known */
     bool is_local_ended; /* it was told that no more of ours come */
     char remote_ufrag[ICE_UFRAG_MAX + 1];
-    uint8_t remote_count;
-    struct addr remotes[ICE_CANDIDATES_MAX]; /* to be permitted at relays */
 };
 
 /* One TURN server by one way; a slot is free when turn is NULL and its end was told. */
@@ -115,7 +113,8 @@ struct session {
     uint8_t socket_count, server_count;
     struct session_socket sockets[SESSION_SOCKETS_MAX];
     struct addr servers[ICE_STUN_SERVERS_MAX];
-    struct relayer relays[SESSION_RELAYS_MAX];
+    struct relayer *relays; /* relay_slots of them: none, or SESSION_RELAYS_MAX */
+    unsigned relay_slots;
     bool is_local_ended;
 
     bool is_client; /* of DTLS */

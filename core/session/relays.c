@@ -3,11 +3,13 @@
  * server does or says costs only its own candidate. */
 #include "core/session/internal.h"
 
+#include <stdlib.h>
+
 #define CHECK_GAP_US SECOND /* between two questions to a server whether it still knows us */
 
 static struct relayer *find_relayed(struct session *s, const struct addr *relayed)
 {
-    for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++)
+    for (unsigned i = 0; i < s->relay_slots; i++)
         if (s->relays[i].turn && s->relays[i].state == SESSION_RELAY_LIVE &&
             addr_equal(&s->relays[i].relayed, relayed))
             return &s->relays[i];
@@ -16,7 +18,7 @@ static struct relayer *find_relayed(struct session *s, const struct addr *relaye
 
 bool session_is_relayed(const struct session *s, const struct addr *local)
 {
-    for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++)
+    for (unsigned i = 0; i < s->relay_slots; i++)
         if (s->relays[i].turn && s->relays[i].state == SESSION_RELAY_LIVE &&
             addr_equal(&s->relays[i].relayed, local))
             return true;
@@ -25,7 +27,7 @@ bool session_is_relayed(const struct session *s, const struct addr *local)
 
 bool session_is_asking_relays(const struct session *s)
 {
-    for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++)
+    for (unsigned i = 0; i < s->relay_slots; i++)
         if (s->relays[i].turn && s->relays[i].state == SESSION_RELAY_ASKING)
             return true;
     return false;
@@ -52,9 +54,21 @@ static int make_turn(struct session *s, struct relayer *r, const struct session_
     return turn_new(&r->turn, &cfg, s->rng);
 }
 
+/* Most sessions know of no relay: the table is made for the first. */
+static bool has_table(struct session *s)
+{
+    if (!s->relays)
+        s->relays = calloc(SESSION_RELAYS_MAX, sizeof *s->relays);
+    if (!s->relays)
+        return false;
+    for (; s->relay_slots < SESSION_RELAYS_MAX; s->relay_slots++)
+        s->relays[s->relay_slots].is_told = true;
+    return true;
+}
+
 static struct relayer *free_slot(struct session *s)
 {
-    for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++)
+    for (unsigned i = 0; i < s->relay_slots; i++)
         if (!s->relays[i].turn && s->relays[i].is_told)
             return &s->relays[i];
     return NULL;
@@ -63,7 +77,7 @@ static struct relayer *free_slot(struct session *s)
 /* A datagram must tell by its addresses which relay it belongs to, and a stream by its number. */
 static bool is_taken(const struct session *s, const struct session_relay *relay)
 {
-    for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++) {
+    for (unsigned i = 0; i < s->relay_slots; i++) {
         const struct relayer *r = &s->relays[i];
 
         if (r->turn && r->stream == relay->stream &&
@@ -77,10 +91,13 @@ static bool is_taken(const struct session *s, const struct session_relay *relay)
 int session_add_relay(struct session *s, usec now, const struct session_relay *relay,
                       unsigned *number)
 {
-    struct relayer *r = free_slot(s);
+    struct relayer *r;
     int err;
 
     s->clock = now;
+    if (!has_table(s))
+        return ERR_NOMEM;
+    r = free_slot(s);
     if (!r || s->state == SESSION_CLOSED)
         return ERR_LIMIT;
     if (!relay->username || !relay->password || relay->server.port == 0 ||
@@ -134,20 +151,22 @@ static int add_base(usec now, struct agent *a, const struct relayer *r)
 
 void session_add_relayed(struct session *s, usec now, struct agent *a)
 {
-    for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++)
+    for (unsigned i = 0; i < s->relay_slots; i++)
         if (s->relays[i].turn && s->relays[i].state == SESSION_RELAY_LIVE)
             (void)add_base(now, a, &s->relays[i]); /* one that has no room is left out */
 }
 
 static void permit_all(const struct agent *a, usec now, struct turn *turn)
 {
-    for (uint8_t i = 0; i < a->remote_count; i++)
-        (void)turn_permit(turn, now, &a->remotes[i]); /* another family, or one too many */
+    struct addr peer;
+
+    for (size_t i = 0; a->ice && ice_get_remote(a->ice, i, &peer); i++)
+        (void)turn_permit(turn, now, &peer); /* another family, or one too many */
 }
 
 void session_permit(struct session *s, usec now, const struct addr *peer)
 {
-    for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++)
+    for (unsigned i = 0; i < s->relay_slots; i++)
         if (s->relays[i].turn && s->relays[i].state == SESSION_RELAY_LIVE)
             (void)turn_permit(s->relays[i].turn, now, peer);
 }
@@ -199,7 +218,7 @@ static void pump_relay(struct session *s, usec now, struct relayer *r)
 bool session_relay_input(struct session *s, usec now, const struct addr *local,
                          const struct addr *from, struct bytes dgram)
 {
-    for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++) {
+    for (unsigned i = 0; i < s->relay_slots; i++) {
         struct relayer *r = &s->relays[i];
 
         if (!r->turn || r->stream || !addr_equal(&r->server, from) || !addr_equal(&r->base, local))
@@ -214,7 +233,7 @@ bool session_relay_input(struct session *s, usec now, const struct addr *local,
 
 static struct relayer *find_stream(struct session *s, uint8_t stream)
 {
-    for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++)
+    for (unsigned i = 0; i < s->relay_slots; i++)
         if (stream && s->relays[i].turn && s->relays[i].stream == stream)
             return &s->relays[i];
     return NULL;
@@ -248,7 +267,7 @@ void session_end_stream(struct session *s, usec now, uint8_t stream)
 
 void session_remove_relays(struct session *s, usec now, const struct addr *base)
 {
-    for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++) {
+    for (unsigned i = 0; i < s->relay_slots; i++) {
         struct relayer *r = &s->relays[i];
 
         if (r->turn && !r->stream && addr_equal(&r->base, base))
@@ -267,7 +286,7 @@ void session_bind_path(struct session *s, usec now)
 
 void session_relays_tick(struct session *s, usec now)
 {
-    for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++) {
+    for (unsigned i = 0; i < s->relay_slots; i++) {
         struct relayer *r = &s->relays[i];
 
         if (!r->turn)
@@ -280,7 +299,7 @@ void session_relays_tick(struct session *s, usec now)
 /* Nothing comes back: a server that was restarted has forgotten us, and says so only if asked. */
 void session_check_relays(struct session *s, usec now)
 {
-    for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++) {
+    for (unsigned i = 0; i < s->relay_slots; i++) {
         struct relayer *r = &s->relays[i];
 
         if (!r->turn || r->state != SESSION_RELAY_LIVE || now < r->checked_at + CHECK_GAP_US)
@@ -294,7 +313,7 @@ usec session_relays_next_timeout(const struct session *s)
 {
     usec at = USEC_NEVER;
 
-    for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++)
+    for (unsigned i = 0; i < s->relay_slots; i++)
         if (s->relays[i].turn)
             at = usec_min(at, turn_next_timeout(s->relays[i].turn));
     return at;
@@ -302,7 +321,7 @@ usec session_relays_next_timeout(const struct session *s)
 
 bool session_relays_poll(struct session *s, usec now, struct out *out)
 {
-    for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++)
+    for (unsigned i = 0; i < s->relay_slots; i++)
         if (s->relays[i].turn && turn_poll_output(s->relays[i].turn, now, out))
             return true;
     return false;
@@ -311,7 +330,7 @@ bool session_relays_poll(struct session *s, usec now, struct out *out)
 /* Best effort: one request each, whose answer nobody waits for. */
 void session_stop_relays(struct session *s, usec now)
 {
-    for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++) {
+    for (unsigned i = 0; i < s->relay_slots; i++) {
         struct relayer *r = &s->relays[i];
 
         if (!r->turn || r->is_stopped)
@@ -333,7 +352,7 @@ bool session_wrap(struct session *s, struct out *out)
 
 bool session_poll_relay_event(struct session *s, struct session_event *ev)
 {
-    for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++) {
+    for (unsigned i = 0; i < s->relay_slots; i++) {
         struct relayer *r = &s->relays[i];
 
         if (r->is_told)
@@ -351,6 +370,7 @@ bool session_poll_relay_event(struct session *s, struct session_event *ev)
 
 void session_relays_deinit(struct session *s)
 {
-    for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++)
+    for (unsigned i = 0; i < s->relay_slots; i++)
         turn_free(s->relays[i].turn);
+    free(s->relays);
 }

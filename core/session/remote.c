@@ -64,14 +64,9 @@ static int add_remote(struct session *s, usec now, struct agent *a, const struct
 {
     int err = ice_add_remote(a->ice, now, c);
 
-    for (uint8_t i = 0; i < a->remote_count; i++)
-        if (addr_equal(&a->remotes[i], &c->addr))
-            return err;
-    if (err || a->remote_count == ICE_CANDIDATES_MAX)
-        return err;
-    a->remotes[a->remote_count++] = c->addr;
-    session_permit(s, now, &c->addr);
-    return ERR_OK;
+    if (!err)
+        session_permit(s, now, &c->addr); /* once more is no more */
+    return err;
 }
 
 void session_agent_add_remotes(struct session *s, usec now, struct agent *a,

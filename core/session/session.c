@@ -52,8 +52,6 @@ int session_new(struct session **out, const struct session_config *cfg, const st
         return ERR_NOMEM;
     s->cfg = *cfg;
     s->rng = rng;
-    for (unsigned i = 0; i < SESSION_RELAYS_MAX; i++)
-        s->relays[i].is_told = true;
     init_times(s);
     fill_defaults(&s->cfg);
     chain_init(&s->early, cfg->pool);
