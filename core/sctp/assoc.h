@@ -190,6 +190,7 @@ struct tx {
     size_t old_flight_bytes; /* of flight_bytes, what went by that: no matter of this path's cwnd */
     usec hold_loss_until;    /* nothing is taken for lost before this: it may come by that path */
     usec last_sent_at;
+    usec tail_at; /* when a chunk last left with nothing behind it */
     struct throughput throughput;
     int64_t tokens;    /* bytes that may leave now: pace.c */
     usec paced_at;     /* tokens were counted up to here */
@@ -210,6 +211,7 @@ struct rx {
     uint32_t duplicates[DUPLICATES_MAX];
     size_t duplicate_count;
     unsigned unsacked_packets;
+    usec data_at; /* when the last packet with data came */
     bool is_sack_due;
     bool is_pool_short; /* a parked chunk could go to its stream but for a block */
 };

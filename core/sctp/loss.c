@@ -130,6 +130,14 @@ void loss_detect(struct sctp *s, usec now)
         begin_recovery(s);
 }
 
+/* A short flight whose last chunk did not ask the peer to hurry: RFC 8985 §7.2. */
+static bool is_answer_slow(const struct sctp *s)
+{
+    return s->tx.base_tsn != s->tx.next_tsn &&
+           s->tx.flight_bytes <= PACKETS_PER_SACK * s->cc.packet_bytes &&
+           !(tx_chunk_at(s, s->tx.next_tsn - 1)->flags & DATA_SACK_NOW);
+}
+
 /* The last packets of a flight have nothing behind them that would show their loss, and a SACK may
  * be lost too: after two round trips of silence one chunk goes again, long before T3
  * (RFC 8985 §7; deviations.md, S8). Once, until something new is acknowledged. */
@@ -138,6 +146,8 @@ void loss_arm_probe(struct sctp *s, usec now)
     usec at = now + usec_max(s->tx.probe_rtts * s->rto.srtt_us + s->rto.rttvar_us, PROBE_LEAST_US);
     bool is_useful;
 
+    if (is_answer_slow(s))
+        at += SACK_DELAY_US;
     at = usec_max(at, s->tx.hold_loss_until);
     is_useful = s->rto.srtt_us && s->t3_at != USEC_NEVER && at < s->t3_at;
     if (!s->tx.has_probed)

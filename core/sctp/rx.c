@@ -191,6 +191,7 @@ void rx_after_packet(struct sctp *s, usec now)
 {
     if (!assoc_may_receive_data(s))
         return;
+    s->rx.data_at = now;
     if (s->state == STATE_SHUTDOWN_SENT) { /* §9.2: answered by SHUTDOWN and a SACK */
         s->is_shutdown_due = true;
         s->t2_at = now + s->rto.rto_us;

@@ -241,6 +241,30 @@ static bool does_peer_have_room(const struct sctp *s, size_t len)
            (s->tx.flight_payload == 0 && s->tx.lost_count == 0);
 }
 
+/* The peer has answered the last lone chunk with data of its own, before it would have acknowledged
+ * it alone: so it will this time, and its SACK can ride along. */
+static bool is_conversing(const struct sctp *s)
+{
+    usec took_us = s->rx.data_at - s->tx.tail_at;
+
+    return took_us > 0 && took_us <= s->rto.srtt_us + SACK_DELAY_US;
+}
+
+/* Whether we wait for the peer to acknowledge the next chunk, of so many bytes (RFC 7053): then it
+ * should not delay that. It is not asked to behind a few packets that it will reply to. */
+static bool is_answer_awaited(struct sctp *s, usec now, size_t bytes)
+{
+    bool is_long = s->tx.flight_bytes + bytes > PACKETS_PER_SACK * s->cc.packet_bytes, will_reply;
+
+    if (s->state > STATE_UP || is_window_full_with(s, bytes))
+        return true;
+    if (!sched_is_empty(s))
+        return false;
+    will_reply = !is_long && is_conversing(s);
+    s->tx.tail_at = now;
+    return !will_reply;
+}
+
 static uint8_t flags_of_next(const struct stream *st, bool ends)
 {
     return (uint8_t)((st->tx.fsn ? 0 : DATA_BEGINS) | (ends ? DATA_ENDS : 0) |
@@ -265,8 +289,8 @@ static void send_chunk(struct sctp *s, usec now, struct wr *w, struct stream *st
     };
     advance_message(st, len);
     sched_done(s, st, len, ends);
-    if (sched_is_empty(s) || is_window_full_with(s, tx_chunk_bytes(c)))
-        c->flags |= DATA_SACK_NOW; /* nothing follows soon that would make the peer answer */
+    if (is_answer_awaited(s, now, tx_chunk_bytes(c)))
+        c->flags |= DATA_SACK_NOW;
     s->tx.next_tsn++;
     if (!s->tx.is_timing) {
         s->tx.is_timing = true;
