@@ -15,7 +15,8 @@ if(USRSCTP_FOUND)
     add_executable(bench-usrsctp tests/bench/usrsctp.c)
     target_link_libraries(bench-usrsctp PRIVATE bench-pair PkgConfig::USRSCTP)
 endif()
-add_executable(bench-hawser tests/bench/hawser.c)
+add_executable(bench-hawser tests/bench/hawser.c tests/bench/bulk.c tests/bench/ends.c
+    tests/bench/rounds.c)
 target_link_libraries(bench-hawser PRIVATE bench-pair hawser)
 
 # What `make bench` needs, and no more.
