@@ -20,17 +20,23 @@ int pool_new(struct pool **out, size_t blocks_max)
     return ERR_OK;
 }
 
+void pool_trim(struct pool *p)
+{
+    while (p->free) {
+        struct block *b = p->free;
+
+        p->free = b->next;
+        p->held--;
+        free(b);
+    }
+}
+
 void pool_free(struct pool *p)
 {
     if (!p)
         return;
     assert(p->used == 0);
-    while (p->free) {
-        struct block *b = p->free;
-
-        p->free = b->next;
-        free(b);
-    }
+    pool_trim(p);
     free(p);
 }
 
@@ -107,6 +113,11 @@ static bool pool_hand_over(struct pool *to, struct pool *from)
 size_t pool_used(const struct pool *p)
 {
     return p->used;
+}
+
+size_t pool_held(const struct pool *p)
+{
+    return p->held;
 }
 
 size_t pool_limit(const struct pool *p)

@@ -32,7 +32,11 @@ void pool_free(struct pool *p);
 struct block *pool_get(struct pool *p);
 void pool_put(struct pool *p, struct block *b);
 size_t pool_used(const struct pool *p); /* blocks out at this moment */
+size_t pool_held(const struct pool *p); /* those and the free ones: blocks taken from the heap */
 size_t pool_limit(const struct pool *p);
+
+/* Gives the heap back what is not in use: for owners that have nothing to do for a while. */
+void pool_trim(struct pool *p);
 
 struct chain {
     struct pool *pool; /* borrowed */

@@ -22,9 +22,8 @@ enum {
     DUPLICATES_MAX = 16,    /* duplicate TSNs remembered for the next SACK */
     GAPS_MAX = 512,         /* ranges behind the cumulative TSN; more is not accepted */
     TSN_WINDOW_MAX = 65535, /* what a gap block's 16-bit offset reaches */
-    TX_CHUNKS_MIN = 64,     /* records of chunks in flight; the ring grows in powers of two */
+    TX_CHUNKS_MIN = 16,     /* records of chunks in flight; the ring grows in powers of two */
     TX_CHUNKS_MAX = 16384,
-    TX_CHUNKS_IDLE = 64,    /* an idle association keeps no longer ring */
     RETRIED_MAX = 256,      /* retransmissions watched for being lost again */
     REPLY_BYTES_MAX = 4096, /* control chunks waiting to leave */
     RESET_STREAMS_MAX = 64, /* in one RE-CONFIG request */

@@ -61,6 +61,12 @@ enum verdict on_heartbeat_ack(struct sctp *s, usec now, const struct chunk *c)
     return VERDICT_TAKEN;
 }
 
+void sctp_trim(struct sctp *s)
+{
+    tx_trim(s);
+    rx_trim(s);
+}
+
 void heartbeat_tick(struct sctp *s, usec now)
 {
     if (now >= s->heartbeat_lost_at) {
@@ -73,8 +79,7 @@ void heartbeat_tick(struct sctp *s, usec now)
     if (now >= s->heartbeat_at) {
         /* While data is out its own timer watches the peer. */
         s->is_heartbeat_due = s->state == STATE_UP && s->tx.base_tsn == s->tx.next_tsn;
-        tx_trim(s);
-        rx_trim(s);
+        sctp_trim(s);
         heartbeat_postpone(s, now);
     }
 }

@@ -208,6 +208,9 @@ void sctp_path_changed(struct sctp *s, usec now, usec rtt_us, size_t packet_byte
 /* The path's round trip has become known by other means than data; ignored once data has told. */
 void sctp_set_rtt(struct sctp *s, usec rtt_us);
 
+/* Gives back the memory that only a busy association needs; harmless at any time. */
+void sctp_trim(struct sctp *s);
+
 bool sctp_is_up(const struct sctp *s);
 bool sctp_has(const struct sctp *s, enum sctp_extension x); /* both ends agreed; false before UP */
 size_t sctp_unacked_bytes(const struct sctp *s);            /* queued or in flight, all streams */

@@ -27,7 +27,7 @@ void tx_deinit(struct sctp *s)
 
 void tx_trim(struct sctp *s)
 {
-    if (s->tx.base_tsn != s->tx.next_tsn || s->tx.chunks_cap <= TX_CHUNKS_IDLE)
+    if (s->tx.base_tsn != s->tx.next_tsn)
         return;
     free(s->tx.chunks);
     free(s->tx.retried);

@@ -139,6 +139,7 @@ struct session {
     usec ice_told_at; /* when ICE was last told of one */
     usec old_path_until;
     usec app_at;        /* last application data, either way */
+    usec trimmed_at;    /* when memory that only a busy session needs was given back */
     usec unanswered_at; /* since when data waits for any word of the peer, or USEC_NEVER */
     usec half_open_at;  /* deadlines, USEC_NEVER while they do not apply */
     usec flush_at;

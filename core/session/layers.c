@@ -1,6 +1,8 @@
 /* layers.c: datagrams to the layer they are for, and what the layers answer. */
 #include "core/session/internal.h"
 
+#define TRIM_AFTER_US (5 * SECOND) /* without application data */
+
 /* RFC 7983 §7: the first byte tells whose datagram it is. */
 static bool is_stun(struct bytes dgram)
 {
@@ -218,6 +220,16 @@ static void tick_association(struct session *s, usec now)
         sctp_tick(s->sctp, now);
 }
 
+/* No timer of its own: an idle session ticks for its consent now and then. */
+static void trim(struct session *s, usec now)
+{
+    if (s->app_at <= s->trimmed_at || now < s->app_at + TRIM_AFTER_US)
+        return;
+    s->trimmed_at = now;
+    sctp_trim(s->sctp);
+    pool_trim(s->cfg.pool);
+}
+
 void session_tick(struct session *s, usec now)
 {
     s->clock = now;
@@ -232,5 +244,6 @@ void session_tick(struct session *s, usec now)
     session_alert_tick(s, now);
     session_suspect_tick(s, now);
     session_restart_tick(s, now);
+    trim(s, now);
     session_check_deadlines(s, now);
 }

@@ -142,6 +142,19 @@ TEST(an_outage_of_half_the_dead_time_ends_nothing)
     session_pair_deinit(&p);
 }
 
+TEST(an_idle_session_gives_back_what_it_needed)
+{
+    static struct session_pair p;
+
+    open_pair(&p, &(struct session_config){ 0 });
+    send_all(&p, OFFERER, 16384);
+    session_pair_run(&p, p.now + SECOND);
+    CHECK("a transfer took blocks", pool_held(p.pool) > pool_used(p.pool));
+    session_pair_run(&p, p.now + 60 * SECOND);
+    CHECK("only those in use are left", pool_held(p.pool) == pool_used(p.pool));
+    session_pair_deinit(&p);
+}
+
 TEST(an_idle_session_lives_until_its_zombie_time)
 {
     static struct session_pair p;
@@ -281,6 +294,7 @@ TESTS(TEST_ROW(bytes_flow_on_eight_channels_both_ways),
       TEST_ROW(what_was_not_read_before_a_close_can_be_read_after),
       TEST_ROW(closing_does_not_wait_for_a_peer_that_is_gone), TEST_ROW(silence_ends_a_session),
       TEST_ROW(an_outage_of_half_the_dead_time_ends_nothing),
+      TEST_ROW(an_idle_session_gives_back_what_it_needed),
       TEST_ROW(an_idle_session_lives_until_its_zombie_time),
       TEST_ROW(a_session_that_is_kept_is_no_zombie),
       TEST_ROW(a_certificate_that_was_not_signalled_ends_it),
