@@ -1,11 +1,9 @@
-#include "core/channel/channel.h"
-
-#include "core/channel/wire.h"
+#include "core/channel/internal.h"
 
 /* Video, playback and files may queue much; the others carry commands and speech, where a long
- * queue is only delay. */
+ * queue is only delay. Even there three quarters of it take a message of CHANNEL_WHOLE_MAX. */
 static const size_t queue_bytes_max[CHANNEL_COUNT] = {
-    256 << 10, 4 << 20, 256 << 10, 4 << 20, 256 << 10, 4 << 20, 256 << 10, 256 << 10,
+    CREDIT_FIRST, 4 << 20, CREDIT_FIRST, 4 << 20, CREDIT_FIRST, 4 << 20, CREDIT_FIRST, CREDIT_FIRST,
 };
 
 /* Commands, speech, pictures; then what can wait: pass-through, playback, files, the free ones. */
@@ -65,69 +63,6 @@ static bool skip_to_data(struct channel_set *c, usec now, uint16_t stream, struc
     return false;
 }
 
-static void on_close(struct channel_set *c, unsigned reason)
-{
-    if (c->close_due)
-        return;
-    c->close_due = true;
-    c->close_reason = reason;
-}
-
-static void on_credit(struct channel_set *c, unsigned channel, uint64_t limit)
-{
-    uint16_t bit = (uint16_t)(1u << channel);
-
-    if (!c->has_credit || !credit_input(&c->credit[channel], limit) || !(c->waiting & bit))
-        return;
-    c->waiting &= (uint16_t)~bit;
-    c->writable |= bit;
-}
-
-static void read_control(struct channel_set *c)
-{
-    struct rd r = rd_of(bytes_of(c->control, c->control_len));
-    uint8_t type = rd_u8(&r), channel = rd_u8(&r);
-    uint16_t reason = rd_u16(&r);
-
-    if (r.ok && type == CONTROL_CLOSE)
-        on_close(c, reason);
-    if (r.ok && type == CONTROL_KEEP_ALIVE) {
-        c->keep_alive_due = true;
-        c->keep_alive = channel == 1; /* the second byte, which CREDIT has for a channel */
-    }
-    if (type != CONTROL_CREDIT || channel >= CHANNEL_COUNT)
-        return;
-    uint64_t limit = rd_u64(&r);
-
-    if (r.ok)
-        on_credit(c, channel, limit);
-}
-
-/* Gathers the pieces of one control message; a message that is too long is never read. */
-static void gather_control(struct channel_set *c, const struct sctp_piece *piece)
-{
-    if (piece->begins)
-        c->control_len = 0;
-    if (piece->ppid != PPID_BINARY || piece->data.len > sizeof c->control - c->control_len) {
-        c->control_len = sizeof c->control;
-        return;
-    }
-    memcpy(c->control + c->control_len, piece->data.data, piece->data.len);
-    c->control_len += piece->data.len;
-    if (piece->ends)
-        read_control(c);
-}
-
-static void drain_control(struct channel_set *c, usec now)
-{
-    struct sctp_piece piece;
-
-    while (sctp_recv(c->sctp, CHANNEL_CONTROL_STREAM, &piece)) {
-        gather_control(c, &piece);
-        sctp_consume(c->sctp, now, CHANNEL_CONTROL_STREAM, piece.data.len);
-    }
-}
-
 /* A stream that is none of ours: whoever opens one learns that it is not wanted. */
 static void refuse_stream(struct channel_set *c, usec now, uint16_t stream)
 {
@@ -142,36 +77,27 @@ static void refuse_stream(struct channel_set *c, usec now, uint16_t stream)
         (void)sctp_reset_stream(c->sctp, now, stream); /* refused only while another one is asked */
 }
 
+/* What was read and what waits, beyond what was granted: no hawser does that by mistake. */
+static void check_credit(struct channel_set *c, unsigned channel)
+{
+    uint64_t unread = sctp_stream_unread_bytes(c->sctp, (uint16_t)channel);
+
+    if (c->has_credit && c->count[channel].received + unread > c->credit[channel].rx_granted)
+        c->overrun |= channel_bit(channel);
+}
+
 static void on_readable(struct channel_set *c, usec now, uint16_t stream)
 {
     struct sctp_piece piece;
 
-    if (stream == CHANNEL_CONTROL_STREAM)
-        drain_control(c, now);
-    else if (stream >= CHANNEL_COUNT)
+    if (stream == CHANNEL_CONTROL_STREAM) {
+        control_drain(c, now);
+    } else if (stream >= CHANNEL_COUNT) {
         refuse_stream(c, now, stream);
-    else if (skip_to_data(c, now, stream, &piece))
-        c->readable |= (uint16_t)(1u << stream);
-}
-
-static bool send_credit(struct channel_set *c, usec now, unsigned channel)
-{
-    uint8_t message[12];
-    struct wr w = wr_of(message, sizeof message);
-
-    wr_u8(&w, CONTROL_CREDIT);
-    wr_u8(&w, (uint8_t)channel);
-    wr_u16(&w, 0);
-    wr_u64(&w, c->credit[channel].rx_granted);
-    return sctp_send(c->sctp, now, CHANNEL_CONTROL_STREAM, PPID_BINARY, wr_written(&w)) == ERR_OK;
-}
-
-/* What finds no room is told when there is some: SCTP_EVENT_WRITABLE. */
-static void send_credits(struct channel_set *c, usec now)
-{
-    for (unsigned i = 0; c->ungranted && i < CHANNEL_COUNT; i++)
-        if (c->ungranted >> i & 1 && send_credit(c, now, i))
-            c->ungranted &= (uint16_t) ~(1u << i);
+    } else if (skip_to_data(c, now, stream, &piece)) {
+        check_credit(c, stream);
+        c->readable |= channel_bit(stream);
+    }
 }
 
 void channel_input(struct channel_set *c, usec now, const struct sctp_event *ev)
@@ -179,9 +105,9 @@ void channel_input(struct channel_set *c, usec now, const struct sctp_event *ev)
     if (ev->type == SCTP_EVENT_READABLE)
         on_readable(c, now, ev->stream);
     else if (ev->type == SCTP_EVENT_WRITABLE && ev->stream == CHANNEL_CONTROL_STREAM)
-        send_credits(c, now);
+        control_flush(c, now);
     else if (ev->type == SCTP_EVENT_WRITABLE && ev->stream < CHANNEL_COUNT)
-        c->writable |= (uint16_t)(1u << ev->stream);
+        c->writable |= channel_bit(ev->stream);
     else if (ev->type == SCTP_EVENT_RESET && ev->stream < CHANNEL_COUNT)
         (void)sctp_reset_stream(c->sctp, now, ev->stream); /* RFC 8831 §6.7: close our side too */
 }
@@ -201,7 +127,9 @@ static bool take_lowest(uint16_t *bits, unsigned *channel)
 bool channel_poll_event(struct channel_set *c, struct channel_event *ev)
 {
     *ev = (struct channel_event){ 0 };
-    if (take_lowest(&c->readable, &ev->channel)) {
+    if (take_lowest(&c->overrun, &ev->channel)) {
+        ev->type = CHANNEL_EVENT_OVERRUN;
+    } else if (take_lowest(&c->readable, &ev->channel)) {
         ev->type = CHANNEL_EVENT_READABLE;
     } else if (take_lowest(&c->writable, &ev->channel)) {
         ev->type = CHANNEL_EVENT_WRITABLE;
@@ -231,32 +159,133 @@ size_t channel_credit(const struct channel_set *c, unsigned channel)
     return c->has_credit ? credit_room(&c->credit[channel], c->count[channel].sent) : SIZE_MAX;
 }
 
-/* Data up to what the peer takes. */
-static struct bytes within_credit(struct channel_set *c, unsigned channel, struct bytes data)
+/* ---- Sending --------------------------------------------------------------------------------- */
+
+/* How much of len the peer takes; for the rest CHANNEL_EVENT_WRITABLE follows. */
+static size_t within_credit(struct channel_set *c, unsigned channel, size_t len)
 {
     size_t room = channel_credit(c, channel);
 
-    if (data.len <= room)
-        return data;
-    c->waiting |= (uint16_t)(1u << channel);
-    return bytes_of(data.data, room);
+    if (len <= room)
+        return len;
+    c->waiting |= channel_bit(channel);
+    return room;
+}
+
+/* A hawser's word that it knows is credit without end: before, what we give up would leave holes in
+ * what it takes for a stream of bytes. */
+static bool is_loss_agreed(const struct channel_set *c, unsigned channel)
+{
+    return c->lossy & channel_bit(channel) &&
+           (!c->has_credit || credit_is_endless(&c->credit[channel]));
+}
+
+static struct sctp_message message_of(const struct channel_set *c, unsigned channel,
+                                      usec accepted_at)
+{
+    struct sctp_message m = {
+        .stream = (uint16_t)channel,
+        .ppid = PPID_BINARY,
+        .give_up_at = USEC_NEVER,
+        .retransmits_max = SCTP_RETRANSMITS_ANY,
+    };
+
+    if (is_loss_agreed(c, channel)) {
+        m.give_up_at = usec_after(accepted_at, c->loss[channel].lifetime_us);
+        m.retransmits_max = c->loss[channel].retransmits_max;
+    }
+    return m;
+}
+
+static size_t next_cut(size_t left)
+{
+    return left < CHANNEL_MESSAGE_MAX ? left : CHANNEL_MESSAGE_MAX;
 }
 
 size_t channel_send(struct channel_set *c, usec now, unsigned channel, struct bytes data)
 {
-    size_t done = 0;
+    const struct sctp_message m = message_of(c, channel, now);
+    size_t len = within_credit(c, channel, data.len), done = 0;
 
-    data = within_credit(c, channel, data);
-    while (done < data.len) {
-        size_t n = data.len - done < CHANNEL_MESSAGE_MAX ? data.len - done : CHANNEL_MESSAGE_MAX;
+    while (done < len) {
+        size_t n = next_cut(len - done);
 
-        if (sctp_send(c->sctp, now, (uint16_t)channel, PPID_BINARY, bytes_of(data.data + done, n)))
+        if (sctp_send_message(c->sctp, now, &m, bytes_of(data.data + done, n)))
             break;
         done += n;
     }
     c->count[channel].sent += done;
     return done;
 }
+
+size_t channel_send_room(const struct channel_set *c, unsigned channel)
+{
+    size_t credit = channel_credit(c, channel), room = sctp_send_room(c->sctp, (uint16_t)channel);
+
+    return credit < room ? credit : room;
+}
+
+size_t channel_send_chain(struct channel_set *c, usec now, unsigned channel, struct chain *from,
+                          size_t len)
+{
+    const struct sctp_message m = message_of(c, channel, now);
+    size_t done = 0;
+
+    len = within_credit(c, channel, len);
+    while (done < len) {
+        size_t n = next_cut(len - done);
+
+        if (sctp_send_chain(c->sctp, now, &m, from, n))
+            break;
+        done += n;
+    }
+    c->count[channel].sent += done;
+    return done;
+}
+
+int channel_send_message(struct channel_set *c, usec now, unsigned channel, struct chain *from,
+                         size_t len, usec accepted_at)
+{
+    const struct sctp_message m = message_of(c, channel, accepted_at);
+    int err;
+
+    if (len == 0 || len > CHANNEL_WHOLE_MAX)
+        return ERR_INVALID;
+    if (within_credit(c, channel, len) < len)
+        return ERR_LIMIT;
+    err = sctp_send_chain(c->sctp, now, &m, from, len);
+    if (!err)
+        c->count[channel].sent += len;
+    return err;
+}
+
+int channel_set_lossy(struct channel_set *c, usec now, unsigned channel, usec lifetime_us,
+                      unsigned retransmits_max)
+{
+    uint16_t bit;
+
+    if (channel >= CHANNEL_COUNT || lifetime_us < 0)
+        return ERR_INVALID;
+    bit = channel_bit(channel);
+    c->loss[channel] = (struct channel_loss){ lifetime_us, retransmits_max };
+    if (!(c->lossy & bit) && c->has_credit)
+        c->untold_lossy |= bit;
+    c->lossy |= bit;
+    control_flush(c, now);
+    return ERR_OK;
+}
+
+bool channel_is_lossy(const struct channel_set *c, unsigned channel)
+{
+    return c->lossy & channel_bit(channel);
+}
+
+bool channel_peer_is_lossy(const struct channel_set *c, unsigned channel)
+{
+    return c->peer_lossy & channel_bit(channel);
+}
+
+/* ---- Receiving ------------------------------------------------------------------------------- */
 
 struct bytes channel_peek(struct channel_set *c, usec now, unsigned channel)
 {
@@ -274,35 +303,20 @@ static void grant(struct channel_set *c, usec now, unsigned channel)
     sctp_get_info(c->sctp, &info);
     if (!credit_read(&c->credit[channel], now, info.srtt_us, c->count[channel].received))
         return;
-    c->ungranted |= (uint16_t)(1u << channel);
-    send_credits(c, now);
+    c->ungranted |= channel_bit(channel);
+    control_flush(c, now);
 }
 
-void channel_consume(struct channel_set *c, usec now, unsigned channel, size_t len)
+static void note_received(struct channel_set *c, usec now, unsigned channel, size_t len)
 {
     c->count[channel].received += len;
-    sctp_consume(c->sctp, now, (uint16_t)channel, len);
+    check_credit(c, channel);
     if (c->has_credit && credit_is_due(&c->credit[channel], c->count[channel].received))
         grant(c, now, channel);
 }
 
-static int send_control(struct channel_set *c, usec now, uint8_t type, uint8_t byte, uint16_t word)
+void channel_consume(struct channel_set *c, usec now, unsigned channel, size_t len)
 {
-    uint8_t message[4];
-    struct wr w = wr_of(message, sizeof message);
-
-    wr_u8(&w, type);
-    wr_u8(&w, byte);
-    wr_u16(&w, word);
-    return sctp_send(c->sctp, now, CHANNEL_CONTROL_STREAM, PPID_BINARY, wr_written(&w));
-}
-
-int channel_send_keep_alive(struct channel_set *c, usec now, bool is_on)
-{
-    return send_control(c, now, CONTROL_KEEP_ALIVE, is_on, 0);
-}
-
-int channel_send_close(struct channel_set *c, usec now, unsigned reason)
-{
-    return send_control(c, now, CONTROL_CLOSE, 0, (uint16_t)reason);
+    sctp_consume(c->sctp, now, (uint16_t)channel, len);
+    note_received(c, now, channel, len);
 }

@@ -20,7 +20,8 @@ enum channel_event_type {
     CHANNEL_EVENT_READABLE,   /* channel: bytes to read where there were none */
     CHANNEL_EVENT_WRITABLE,   /* channel: room again after channel_send() took less than all */
     CHANNEL_EVENT_KEEP_ALIVE, /* the peer wants to keep the session, or no longer: is_on */
-    CHANNEL_EVENT_CLOSE       /* the peer's CLOSE arrived: reason */
+    CHANNEL_EVENT_CLOSE,      /* the peer's CLOSE arrived: reason */
+    CHANNEL_EVENT_OVERRUN     /* channel: the peer sent more than it was granted; deserves an end */
 };
 
 struct channel_event {
@@ -32,6 +33,12 @@ struct channel_event {
 
 struct channel_count {
     uint64_t sent, received; /* bytes accepted from and handed to the application */
+};
+
+/* How what is sent on a lossy channel may be lost. */
+struct channel_loss {
+    usec lifetime_us;
+    unsigned retransmits_max;
 };
 
 struct channel_set {
@@ -50,6 +57,11 @@ struct channel_set {
     struct credit credit[CHANNEL_COUNT];
     uint16_t ungranted; /* bit i: the peer is to be told of new credit of channel i */
     uint16_t waiting;   /* bit i: channel_send() met the end of the credit */
+    uint16_t overrun;   /* bit i: an OVERRUN event of channel i is due */
+
+    uint16_t lossy, peer_lossy; /* bit i: channel i is, in what this side and the peer send */
+    uint16_t untold_lossy;      /* bit i: the peer is to be told */
+    struct channel_loss loss[CHANNEL_COUNT];
 };
 
 /* What all channels may hold unread together: to be announced as a_rwnd, so that SCTP's window is
@@ -95,9 +107,9 @@ int channel_send_message(struct channel_set *c, usec now, unsigned channel, stru
 
 /* From now on what this side sends on the channel may be lost: a message is given up lifetime_us
  * after it was accepted (USEC_NEVER: never) or when a part of it would have to be sent again more
- * than retransmits_max times. A hawser is told, and then holds no credit back for this channel but
- * loses what it has no room for. For the rest of the session. ERR_LIMIT, ERR_INVALID,
- * ERR_WRONG_STATE. */
+ * than retransmits_max times. A hawser is told, and once it knows it holds no credit back for this
+ * channel but loses what it has no room for; until then nothing is given up. For the rest of the
+ * session; another call changes the limits. ERR_INVALID. */
 int channel_set_lossy(struct channel_set *c, usec now, unsigned channel, usec lifetime_us,
                       unsigned retransmits_max);
 bool channel_is_lossy(const struct channel_set *c, unsigned channel);      /* of this side */

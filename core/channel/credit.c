@@ -47,7 +47,8 @@ static void follow_reader(struct credit *c, usec now, usec rtt_us, uint64_t rece
 /* A word for each byte would be more words than bytes. */
 static bool is_worth_telling(const struct credit *c, uint64_t received)
 {
-    return received + c->rx_window >= c->rx_granted + c->rx_window / 4;
+    return c->rx_granted != UINT64_MAX &&
+           received + c->rx_window >= c->rx_granted + c->rx_window / 4;
 }
 
 bool credit_is_due(const struct credit *c, uint64_t received)
@@ -62,4 +63,14 @@ bool credit_read(struct credit *c, usec now, usec rtt_us, uint64_t received)
         return false;
     c->rx_granted = received + c->rx_window;
     return true;
+}
+
+void credit_end(struct credit *c)
+{
+    c->rx_granted = UINT64_MAX;
+}
+
+bool credit_is_endless(const struct credit *c)
+{
+    return c->tx_limit == UINT64_MAX;
 }

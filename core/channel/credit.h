@@ -14,7 +14,9 @@
 
 #include "core/base/usec.h"
 
-#define CREDIT_FIRST (256u << 10) /* bytes, granted without a word */
+/* Bytes, granted without a word. Three quarters of a window, below which a reader's progress is not
+ * told, hold any message of CHANNEL_WHOLE_MAX: so it always finds credit in the end. */
+#define CREDIT_FIRST (384u << 10)
 
 struct credit {
     uint64_t tx_limit;   /* the peer takes so many bytes in all */
@@ -39,5 +41,9 @@ bool credit_is_due(const struct credit *c, uint64_t received);
 /* The application has read `received` bytes in all; rtt_us 0: unknown. True: rx_granted is another
  * and the peer must be told. */
 bool credit_read(struct credit *c, usec now, usec rtt_us, uint64_t received);
+
+/* Nothing is counted any more on this channel: credit without end. */
+void credit_end(struct credit *c);
+bool credit_is_endless(const struct credit *c); /* the peer's */
 
 #endif

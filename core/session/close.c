@@ -141,6 +141,8 @@ static bool poll_channels(struct session *s, struct session_event *ev)
             s->app_at = s->heard_at; /* once off, the time begins anew */
         } else if (channel.type == CHANNEL_EVENT_CLOSE) {
             on_peer_close(s, channel.reason);
+        } else if (channel.type == CHANNEL_EVENT_OVERRUN) {
+            session_finish(s, SESSION_END_PEER_ABORT, s->clock);
         } else if (channel.type == CHANNEL_EVENT_READABLE) {
             if (s->state != SESSION_CLOSING || s->end == SESSION_END_PEER_REASON) {
                 ev->type = SESSION_EVENT_READABLE;

@@ -121,11 +121,17 @@ void session_enter(struct session *s, enum session_state to, usec now)
     }
 }
 
+/* Whether the application may send on this channel now. */
+static bool may_send(const struct session *s, unsigned channel)
+{
+    return s->state == SESSION_OPEN && channel < CHANNEL_COUNT;
+}
+
 size_t session_send(struct session *s, usec now, unsigned channel, struct bytes data)
 {
     size_t done;
 
-    if (s->state != SESSION_OPEN || channel >= CHANNEL_COUNT)
+    if (!may_send(s, channel))
         return 0;
     done = channel_send(&s->channels, now, channel, data);
     if (done)
@@ -133,9 +139,62 @@ size_t session_send(struct session *s, usec now, unsigned channel, struct bytes 
     return done;
 }
 
+size_t session_send_room(const struct session *s, unsigned channel)
+{
+    return may_send(s, channel) ? channel_send_room(&s->channels, channel) : 0;
+}
+
+size_t session_send_chain(struct session *s, usec now, unsigned channel, struct chain *from,
+                          size_t len)
+{
+    size_t done;
+
+    if (!may_send(s, channel))
+        return 0;
+    done = channel_send_chain(&s->channels, now, channel, from, len);
+    if (done)
+        s->app_at = now;
+    return done;
+}
+
+int session_send_message(struct session *s, usec now, unsigned channel, struct chain *from,
+                         size_t len, usec accepted_at)
+{
+    int err;
+
+    if (!may_send(s, channel))
+        return ERR_WRONG_STATE;
+    err = channel_send_message(&s->channels, now, channel, from, len, accepted_at);
+    if (!err)
+        s->app_at = now;
+    return err;
+}
+
+int session_set_lossy(struct session *s, usec now, unsigned channel, usec lifetime_us,
+                      unsigned retransmits_max)
+{
+    if (!may_send(s, channel))
+        return ERR_WRONG_STATE;
+    return channel_set_lossy(&s->channels, now, channel, lifetime_us, retransmits_max);
+}
+
+int session_set_priority(struct session *s, unsigned channel, unsigned priority_class,
+                         unsigned weight)
+{
+    if (!may_send(s, channel))
+        return ERR_WRONG_STATE;
+    return channel_set_priority(&s->channels, channel, priority_class, weight);
+}
+
+/* What arrived can still be read after the end. */
+static bool may_recv(const struct session *s, unsigned channel)
+{
+    return s->open_at != USEC_NEVER && channel < CHANNEL_COUNT;
+}
+
 struct bytes session_peek(struct session *s, usec now, unsigned channel)
 {
-    if (s->open_at == USEC_NEVER || channel >= CHANNEL_COUNT)
+    if (!may_recv(s, channel))
         return bytes_of(NULL, 0);
     return channel_peek(&s->channels, now, channel);
 }

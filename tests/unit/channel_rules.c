@@ -277,7 +277,7 @@ TEST(a_close_is_sent_as_written)
 }
 
 static const size_t limits[CHANNEL_COUNT] = {
-    256 << 10, 4 << 20, 256 << 10, 4 << 20, 256 << 10, 4 << 20, 256 << 10, 256 << 10,
+    384 << 10, 4 << 20, 384 << 10, 4 << 20, 384 << 10, 4 << 20, 384 << 10, 384 << 10,
 };
 
 /* Fills a channel; how many bytes it took. */
