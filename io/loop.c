@@ -1,112 +1,117 @@
 #include "io/loop.h"
 
 #include <assert.h>
-#include <pthread.h>
+#include <poll.h>
 #include <stdlib.h>
 
-#include <uv.h>
-
+#include "io/loop_internal.h"
 #include "io/thread.h"
 
-/* A post waits here; taking one gives its task away for free. */
-struct post {
-    struct io_task task;
-    struct io_loop *loop;
-    io_fn *fn;
-    void *ctx;
-    struct post *next_free;
-};
-
-struct io_loop {
-    uv_loop_t uv;
-    uv_async_t wake;
-    uv_timer_t tick;
-    uv_prepare_t arm;
-    pthread_t thread;
-
-    pthread_mutex_t lock; /* guards what follows, up to the timers */
-    struct io_task *first, *last;
-    size_t task_count;
-    struct post *posts, *free_posts;
-    size_t posts_used; /* entries of posts that were ever taken */
-    size_t holds;
-    bool is_stopping, is_closed;
-
-    struct io_timer **heap; /* the loop's thread alone, but for what its owner does before start */
-    size_t timer_count, timers_reserved, heap_cap;
-    usec armed_at; /* what tick is set to */
-    void *scratch;
-};
-
+/* Whose turn this thread has. */
 static _Thread_local const struct io_loop *current;
 
-/* ---- tasks ---- */
+/* ---- Tasks ----------------------------------------------------------------------------------- */
 
-static void append(struct io_loop *loop, struct io_task *task)
+static void append(struct tasks *list, struct io_task *task)
 {
-    assert(!loop->is_closed);
     task->next = NULL;
     task->is_queued = true;
-    if (loop->last)
-        loop->last->next = task;
+    if (list->last)
+        list->last->next = task;
     else
-        loop->first = task;
-    loop->last = task;
-    /* A queue that was not empty is being worked on or has its wake-up under way. */
-    if (loop->task_count++ == 0)
-        uv_async_send(&loop->wake);
+        list->first = task;
+    list->last = task;
+    list->count++;
 }
 
-static struct io_task *take_first(struct io_loop *loop)
+static struct io_task *take_first(struct tasks *list)
 {
-    struct io_task *task = loop->first;
+    struct io_task *task = list->first;
 
     if (!task)
         return NULL;
-    loop->first = task->next;
-    if (!loop->first)
-        loop->last = NULL;
-    loop->task_count--;
+    list->first = task->next;
+    if (!list->first)
+        list->last = NULL;
+    list->count--;
     task->is_queued = false;
     return task;
 }
 
+/* With the queue's lock. A thread that is not asleep looks at everything again before it is. */
+static void rouse(struct io_loop *loop)
+{
+    if (!loop->is_asleep)
+        return;
+    loop->is_asleep = false;
+    uv_async_send(&loop->wake);
+}
+
+static void enqueue(struct io_loop *loop, struct io_task *task)
+{
+    assert(!loop->is_closed);
+    append(&loop->tasks, task);
+    rouse(loop);
+}
+
 void io_loop_wake(struct io_loop *loop, struct io_task *task)
 {
-    pthread_mutex_lock(&loop->lock);
+    pthread_mutex_lock(&loop->queue);
     if (!task->is_queued)
-        append(loop, task);
-    pthread_mutex_unlock(&loop->lock);
+        enqueue(loop, task);
+    pthread_mutex_unlock(&loop->queue);
+}
+
+static bool remove_from(struct tasks *list, struct io_task *task)
+{
+    struct io_task *before = NULL, *t = list->first;
+
+    for (; t && t != task; t = t->next)
+        before = t;
+    if (!t)
+        return false;
+    if (before)
+        before->next = task->next;
+    else
+        list->first = task->next;
+    if (list->last == task)
+        list->last = before;
+    list->count--;
+    task->is_queued = false;
+    return true;
 }
 
 void io_loop_unwake(struct io_loop *loop, struct io_task *task)
 {
-    struct io_task *before = NULL;
+    pthread_mutex_lock(&loop->queue);
+    if (task->is_queued && !remove_from(&loop->tasks, task) && io_loop_is_current(loop))
+        (void)remove_from(&loop->after, task);
+    pthread_mutex_unlock(&loop->queue);
+}
 
-    pthread_mutex_lock(&loop->lock);
-    if (task->is_queued) {
-        for (struct io_task *t = loop->first; t != task; t = t->next)
-            before = t;
-        if (before)
-            before->next = task->next;
-        else
-            loop->first = task->next;
-        if (loop->last == task)
-            loop->last = before;
-        loop->task_count--;
-        task->is_queued = false;
+/* Those that come meanwhile wait for the next round: sockets and timers have their turn. */
+static void run_tasks(struct io_loop *loop)
+{
+    struct io_task *task, taken;
+
+    pthread_mutex_lock(&loop->queue);
+    for (size_t left = loop->tasks.count; left && (task = take_first(&loop->tasks)); left--) {
+        taken = *task; /* task may be gone once fn runs */
+        pthread_mutex_unlock(&loop->queue);
+        taken.fn(taken.ctx);
+        pthread_mutex_lock(&loop->queue);
     }
-    pthread_mutex_unlock(&loop->lock);
+    pthread_mutex_unlock(&loop->queue);
 }
 
 static void run_post(void *ctx)
 {
     struct post *post = ctx, taken = *post;
 
-    pthread_mutex_lock(&taken.loop->lock);
+    pthread_mutex_lock(&taken.loop->queue);
     post->next_free = taken.loop->free_posts;
     taken.loop->free_posts = post;
-    pthread_mutex_unlock(&taken.loop->lock);
+    pthread_mutex_unlock(&taken.loop->queue);
     taken.fn(taken.ctx);
 }
 
@@ -125,15 +130,15 @@ int io_loop_post(struct io_loop *loop, io_fn *fn, void *ctx)
 {
     struct post *post;
 
-    pthread_mutex_lock(&loop->lock);
+    pthread_mutex_lock(&loop->queue);
     post = take_post(loop);
     if (post) {
         *post = (struct post){ .loop = loop, .fn = fn, .ctx = ctx };
         post->task.fn = run_post;
         post->task.ctx = post;
-        append(loop, &post->task);
+        enqueue(loop, &post->task);
     }
-    pthread_mutex_unlock(&loop->lock);
+    pthread_mutex_unlock(&loop->queue);
     return post ? ERR_OK : ERR_LIMIT;
 }
 
@@ -174,219 +179,176 @@ bool io_loop_is_current(const struct io_loop *loop)
 
 void io_loop_hold(struct io_loop *loop)
 {
-    pthread_mutex_lock(&loop->lock);
+    pthread_mutex_lock(&loop->queue);
     loop->holds++;
-    pthread_mutex_unlock(&loop->lock);
+    pthread_mutex_unlock(&loop->queue);
 }
 
 void io_loop_release(struct io_loop *loop)
 {
-    pthread_mutex_lock(&loop->lock);
+    pthread_mutex_lock(&loop->queue);
     assert(loop->holds > 0);
     loop->holds--;
     if (loop->is_stopping)
-        uv_async_send(&loop->wake); /* under the lock: the handle closes under it too */
-    pthread_mutex_unlock(&loop->lock);
+        rouse(loop); /* under the lock: the handle closes under it too */
+    pthread_mutex_unlock(&loop->queue);
 }
 
-/* ---- timers: a binary heap, least deadline first ---- */
+/* ---- Turns ----------------------------------------------------------------------------------- */
 
-static void put_timer(struct io_loop *loop, size_t slot, struct io_timer *t)
+void io_loop_after(struct io_loop *loop, struct io_task *task)
 {
-    loop->heap[slot] = t;
-    t->slot = slot;
+    assert(io_loop_is_current(loop));
+    pthread_mutex_lock(&loop->queue);
+    if (!task->is_queued)
+        append(&loop->after, task);
+    pthread_mutex_unlock(&loop->queue);
 }
 
-static void sift_up(struct io_loop *loop, size_t slot, struct io_timer *t)
+/* Ends the turn and does what was to be done behind it: a thread that is woken so finds the loop
+ * free. Meanwhile a guest may ask for the same again: each counts as done before it begins. */
+static void end_turn(struct io_loop *loop)
 {
-    while (slot > 0 && loop->heap[(slot - 1) / 2]->at > t->at) {
-        put_timer(loop, slot, loop->heap[(slot - 1) / 2]);
-        slot = (slot - 1) / 2;
-    }
-    put_timer(loop, slot, t);
-}
+    struct tasks after = loop->after;
 
-static void sift_down(struct io_loop *loop, size_t slot, struct io_timer *t)
-{
-    for (;;) {
-        size_t child = 2 * slot + 1;
+    loop->after = (struct tasks){ 0 };
+    current = NULL;
+    pthread_mutex_unlock(&loop->turn);
+    while (after.count) {
+        struct io_task taken;
 
-        if (child + 1 < loop->timer_count && loop->heap[child + 1]->at < loop->heap[child]->at)
-            child++;
-        if (child >= loop->timer_count || loop->heap[child]->at >= t->at)
-            break;
-        put_timer(loop, slot, loop->heap[child]);
-        slot = child;
-    }
-    put_timer(loop, slot, t);
-}
-
-int io_timer_init(struct io_timer *t, struct io_loop *loop, io_fn *fn, void *ctx)
-{
-    *t = (struct io_timer){ .slot = SIZE_MAX };
-    if (loop->timers_reserved == loop->heap_cap) {
-        size_t cap = loop->heap_cap ? 2 * loop->heap_cap : 16;
-        struct io_timer **bigger = realloc(loop->heap, cap * sizeof(struct io_timer *));
-
-        if (!bigger)
-            return ERR_NOMEM;
-        loop->heap = bigger;
-        loop->heap_cap = cap;
-    }
-    loop->timers_reserved++;
-    *t = (struct io_timer){ .loop = loop, .fn = fn, .ctx = ctx, .slot = SIZE_MAX };
-    return ERR_OK;
-}
-
-void io_timer_stop(struct io_timer *t)
-{
-    struct io_loop *loop = t->loop;
-    struct io_timer *moved;
-    size_t slot = t->slot;
-
-    if (slot == SIZE_MAX)
-        return;
-    t->slot = SIZE_MAX;
-    moved = loop->heap[--loop->timer_count];
-    if (moved == t)
-        return;
-    if (slot > 0 && loop->heap[(slot - 1) / 2]->at > moved->at)
-        sift_up(loop, slot, moved);
-    else
-        sift_down(loop, slot, moved);
-}
-
-void io_timer_set(struct io_timer *t, usec at)
-{
-    usec before = t->at;
-
-    assert(io_loop_is_current(t->loop));
-    if (at == USEC_NEVER) {
-        io_timer_stop(t);
-        return;
-    }
-    t->at = at;
-    if (t->slot == SIZE_MAX)
-        sift_up(t->loop, t->loop->timer_count++, t);
-    else if (at < before)
-        sift_up(t->loop, t->slot, t);
-    else if (at > before)
-        sift_down(t->loop, t->slot, t);
-}
-
-void io_timer_deinit(struct io_timer *t)
-{
-    if (!t->loop)
-        return;
-    io_timer_stop(t);
-    t->loop->timers_reserved--;
-    t->loop = NULL;
-}
-
-static void on_tick(uv_timer_t *tick)
-{
-    struct io_loop *loop = tick->data;
-    usec now = io_now();
-
-    loop->armed_at = USEC_NEVER;
-    /* One that sets itself to the past again waits for the next round: sockets have their turn. */
-    for (size_t n = loop->timer_count; n && loop->timer_count && loop->heap[0]->at <= now; n--) {
-        struct io_timer *due = loop->heap[0];
-
-        io_timer_stop(due);
-        due->fn(due->ctx);
+        pthread_mutex_lock(&loop->queue);
+        taken = *take_first(&after);
+        pthread_mutex_unlock(&loop->queue);
+        taken.fn(taken.ctx);
     }
 }
 
-/* Before the loop sleeps: however often deadlines moved, libuv hears of the least one, once. */
-static void on_arm(uv_prepare_t *arm)
+/* The loop's thread goes before guests, however many there are. */
+static void begin_turn(struct io_loop *loop)
 {
-    struct io_loop *loop = arm->data;
-    usec at = loop->timer_count ? loop->heap[0]->at : USEC_NEVER;
-    usec wait;
-
-    if (at == loop->armed_at)
-        return;
-    loop->armed_at = at;
-    if (at == USEC_NEVER) {
-        uv_timer_stop(&loop->tick);
-        return;
+    if (pthread_mutex_trylock(&loop->turn)) {
+        atomic_store(&loop->is_turn_wanted, true);
+        pthread_mutex_lock(&loop->turn);
+        atomic_store(&loop->is_turn_wanted, false);
     }
-    uv_update_time(&loop->uv);
-    wait = usec_clamp(at - io_now(), 0, 24 * (60 * MINUTE));
-    uv_timer_start(&loop->tick, on_tick, (uint64_t)((wait + MILLISECOND - 1) / MILLISECOND), 0);
+    current = loop;
 }
 
-/* ---- life ---- */
+bool io_loop_try_enter(struct io_loop *loop)
+{
+    if (current || atomic_load_explicit(&loop->is_turn_wanted, memory_order_relaxed) ||
+        pthread_mutex_trylock(&loop->turn))
+        return false;
+    current = loop;
+    return true;
+}
+
+/* uv_backend_timeout() of 0 says that libuv wants to be run: a descriptor is to be watched
+ * otherwise than before, or a handle was closed. */
+void io_loop_leave(struct io_loop *loop)
+{
+    bool is_sooner = timers_next(loop) < loop->awake_at || uv_backend_timeout(&loop->uv) == 0;
+
+    end_turn(loop);
+    if (!is_sooner)
+        return;
+    pthread_mutex_lock(&loop->queue);
+    rouse(loop);
+    pthread_mutex_unlock(&loop->queue);
+}
+
+/* With the queue's lock. */
+static bool may_close(const struct io_loop *loop)
+{
+    return loop->is_stopping && !loop->is_closed && !loop->holds && !loop->tasks.count;
+}
+
+/* How long there is nothing to do, unless somebody brings it. */
+static usec time_to_sleep(struct io_loop *loop)
+{
+    usec wait = uv_backend_timeout(&loop->uv) == 0 ? 0 : 24 * (60 * MINUTE);
+
+    pthread_mutex_lock(&loop->queue);
+    loop->is_asleep = !loop->tasks.count && !may_close(loop);
+    if (!loop->is_asleep)
+        wait = 0;
+    pthread_mutex_unlock(&loop->queue);
+    loop->awake_at = timers_next(loop);
+    if (wait && loop->awake_at != USEC_NEVER)
+        wait = usec_clamp(loop->awake_at - io_now(), 0, wait);
+    return wait;
+}
+
+/* Gives the turn to whoever wants it until a descriptor or a deadline needs the thread: libuv only
+ * says what it waits for, so that we can wait for it without the lock. */
+static void sleep_and_wake(struct io_loop *loop)
+{
+    struct pollfd events = { .fd = uv_backend_fd(&loop->uv), .events = POLLIN };
+    usec wait = time_to_sleep(loop);
+    struct timespec most = { .tv_sec = (time_t)(wait / SECOND),
+                             .tv_nsec = (long)(wait % SECOND * 1000) };
+
+    end_turn(loop);
+    if (wait)
+        (void)ppoll(&events, 1, &most, NULL); /* whatever it says, the next round looks again */
+    begin_turn(loop);
+    pthread_mutex_lock(&loop->queue);
+    loop->is_asleep = false;
+    pthread_mutex_unlock(&loop->queue);
+}
+
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static void close_if_done(struct io_loop *loop)
 {
-    bool is_done;
-
-    pthread_mutex_lock(&loop->lock);
-    is_done = loop->is_stopping && !loop->is_closed && !loop->holds && !loop->task_count;
-    if (is_done) {
+    pthread_mutex_lock(&loop->queue);
+    if (may_close(loop)) {
         loop->is_closed = true;
         uv_close((uv_handle_t *)&loop->wake, NULL);
     }
-    pthread_mutex_unlock(&loop->lock);
-    if (!is_done)
-        return;
-    uv_close((uv_handle_t *)&loop->tick, NULL);
-    uv_close((uv_handle_t *)&loop->arm, NULL);
+    pthread_mutex_unlock(&loop->queue);
 }
 
-static void on_wake(uv_async_t *wake)
+static bool run_round(struct io_loop *loop)
 {
-    struct io_loop *loop = wake->data;
-    struct io_task *task, taken;
-    size_t left;
-
-    pthread_mutex_lock(&loop->lock);
-    /* Those that come meanwhile wait for the next round: sockets and timers have their turn. */
-    for (left = loop->task_count; left && (task = take_first(loop)); left--) {
-        taken = *task; /* task may be gone once fn runs */
-        pthread_mutex_unlock(&loop->lock);
-        taken.fn(taken.ctx);
-        pthread_mutex_lock(&loop->lock);
-    }
-    if (loop->task_count)
-        uv_async_send(&loop->wake);
-    pthread_mutex_unlock(&loop->lock);
+    run_tasks(loop);
+    timers_fire(loop);
     close_if_done(loop);
+    return uv_run(&loop->uv, UV_RUN_NOWAIT);
 }
 
 static void *thread_main(void *ctx)
 {
     struct io_loop *loop = ctx;
 
-    current = loop;
-    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    begin_turn(loop);
+    while (run_round(loop))
+        sleep_and_wake(loop);
+    end_turn(loop);
     return NULL;
+}
+
+/* Only wakes: what there is to do is found in each round. */
+static void on_wake(uv_async_t *wake)
+{
+    (void)wake;
 }
 
 static int init_handles(struct io_loop *loop)
 {
     if (uv_loop_init(&loop->uv))
         return ERR_LIMIT;
-    uv_timer_init(&loop->uv, &loop->tick);
-    uv_prepare_init(&loop->uv, &loop->arm);
-    loop->tick.data = loop->arm.data = loop->wake.data = loop;
-    uv_prepare_start(&loop->arm, on_arm);
-    if (!uv_async_init(&loop->uv, &loop->wake, on_wake)) {
-        loop->wake.data = loop;
+    if (!uv_async_init(&loop->uv, &loop->wake, on_wake))
         return ERR_OK;
-    }
-    uv_close((uv_handle_t *)&loop->tick, NULL);
-    uv_close((uv_handle_t *)&loop->arm, NULL);
-    uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
     return ERR_LIMIT;
 }
 
 static void free_memory(struct io_loop *loop)
 {
-    pthread_mutex_destroy(&loop->lock);
+    pthread_mutex_destroy(&loop->queue);
+    pthread_mutex_destroy(&loop->turn);
     free(loop->heap);
     free(loop->posts);
     free(loop->scratch);
@@ -400,8 +362,9 @@ int io_loop_new(struct io_loop **out)
 
     if (!loop)
         return ERR_NOMEM;
-    pthread_mutex_init(&loop->lock, NULL);
-    loop->armed_at = USEC_NEVER;
+    pthread_mutex_init(&loop->turn, NULL);
+    pthread_mutex_init(&loop->queue, NULL);
+    loop->awake_at = USEC_NEVER;
     loop->posts = calloc(IO_POSTS_MAX, sizeof *loop->posts);
     if (loop->posts)
         err = init_handles(loop);
@@ -413,9 +376,7 @@ int io_loop_new(struct io_loop **out)
     err = thread_start(&loop->thread, thread_main, loop, "hawser-net");
     if (err) {
         loop->is_stopping = true;
-        close_if_done(loop);
         thread_main(loop); /* here it only closes the handles */
-        current = NULL;
         uv_loop_close(&loop->uv);
         free_memory(loop);
         *out = NULL;
@@ -430,10 +391,10 @@ void io_loop_free(struct io_loop *loop)
     if (!loop)
         return;
     assert(!io_loop_is_current(loop));
-    pthread_mutex_lock(&loop->lock);
+    pthread_mutex_lock(&loop->queue);
     loop->is_stopping = true;
-    uv_async_send(&loop->wake);
-    pthread_mutex_unlock(&loop->lock);
+    rouse(loop);
+    pthread_mutex_unlock(&loop->queue);
     pthread_join(loop->thread, NULL);
     left_open = uv_loop_close(&loop->uv);
     assert(!left_open);

@@ -1,7 +1,9 @@
 /* loop.h: the network thread, its clock, its timers, and the way in from other threads.
  *
  * One thread runs a libuv loop. Everything of io/ but the calls marked [any thread] belongs to that
- * thread. Work arrives as tasks, in the order they were posted; many posts cost one wake-up. */
+ * thread while it has its turn: always, except while it sleeps. Meanwhile another may take the turn
+ * as a guest (io_loop_try_enter()) and is then as good as the loop's thread. Work for the thread
+ * itself arrives as tasks, in the order they were posted; many posts cost one wake-up. */
 #ifndef HAWSER_IO_LOOP_H
 #define HAWSER_IO_LOOP_H
 
@@ -23,7 +25,8 @@ int io_loop_new(struct io_loop **out);
  * the thread. Sockets and timers must be closed before. NULL is fine. */
 void io_loop_free(struct io_loop *loop);
 
-bool io_loop_is_current(const struct io_loop *loop); /* [any thread] is this the loop's thread? */
+/* [any thread] Does this thread have the loop's turn, as its own or as a guest? */
+bool io_loop_is_current(const struct io_loop *loop);
 
 typedef void io_fn(void *ctx);
 
@@ -50,6 +53,17 @@ void io_loop_wake(struct io_loop *loop, struct io_task *task);
 /* [any thread] Takes the task back if it waits. On the loop's thread it will not run after this. */
 void io_loop_unwake(struct io_loop *loop, struct io_task *task);
 
+/* [any thread] Takes the turn, unless the loop's thread has or wants it, or another guest has it:
+ * then false, at once. From here to io_loop_leave() the caller may do what only the loop's thread
+ * may, and should be as quick. It must hold no lock that anything there may want, and is not to
+ * wait for anything. The loop's thread is woken for what the guest leaves it to do. */
+bool io_loop_try_enter(struct io_loop *loop);
+void io_loop_leave(struct io_loop *loop);
+
+/* Runs the task when the turn ends, on the thread that has it, once: for waking threads that will
+ * want the turn themselves. What it needs must outlive the turn. */
+void io_loop_after(struct io_loop *loop, struct io_task *task);
+
 /* [any thread] io_loop_free() waits until every hold is released: for threads that post here. */
 void io_loop_hold(struct io_loop *loop);
 void io_loop_release(struct io_loop *loop);
@@ -73,7 +87,7 @@ struct io_timer {
 /* Room in the heap is reserved here, so that setting cannot fail. ERR_NOMEM. */
 int io_timer_init(struct io_timer *t, struct io_loop *loop, io_fn *fn, void *ctx);
 
-/* Fires once, not before `at`, at most about 1 ms late on an idle machine (libuv counts in ms); a
+/* Fires once, not before `at`, and on an idle machine some 50 us after it (the kernel's slack); a
  * time that is past fires in the next round. USEC_NEVER is stop. */
 void io_timer_set(struct io_timer *t, usec at);
 void io_timer_stop(struct io_timer *t);

@@ -2,11 +2,15 @@
  *
  * Threads: those of the application, the loop's (all protocol state), the dispatcher's (callbacks).
  * Locks, in the order they are taken; none is held while a callback of the application runs:
- *   1. lib.lock       everything in this file that does not say otherwise, and the fields of links
+ *   1. the loop's turn  everything marked as the loop's: its thread has it but while it sleeps, and
+ *                     a call that sends something small may take it meanwhile (io_loop_try_enter(),
+ *                     which never waits)
+ *   2. lib.lock       everything in this file that does not say otherwise, and the fields of links
  *                     and devices that are marked so
- *   2. rings.lock     of one session: its bytes, its end (ring.h)
- *   3. inside io/ and the dispatcher: their queues; log.c
- * Nobody who holds lib.lock waits for the loop's thread: io_loop_run() is called without it.
+ *   3. rings.lock     of one session: its bytes, its end (ring.h)
+ *   4. inside io/ and the dispatcher: their queues; log.c
+ * Nobody who holds lib.lock waits for the loop's thread: io_loop_run() is called without it, and so
+ * is link_turn_as_guest(), since whatever runs in a turn may want the locks below it.
  * A call of the application is counted in lib.calls, and in its link's or device's users, from
  * beginning to end: what it uses is not freed meanwhile. */
 #ifndef HAWSER_SDK_INTERNAL_H

@@ -85,6 +85,16 @@ static void wake(void *ctx)
     io_loop_wake(lib.loop, &l->task);
 }
 
+static void on_filled(void *ctx, size_t len)
+{
+    link_turn_as_guest(ctx, len);
+}
+
+static void tell_calls(void *ctx)
+{
+    rings_tell(&((struct link *)ctx)->rings);
+}
+
 static void name_link(struct link *l, const uint8_t *sid)
 {
     if (sid)
@@ -134,6 +144,7 @@ int link_new(struct link **out, enum link_side side, const struct recipient *pee
              const uint8_t *sid)
 {
     struct link *l = calloc(1, sizeof *l);
+    const struct ring_handler rings = { .wake = wake, .filled = on_filled, .ctx = l };
     int err = ERR_NOMEM;
 
     *out = NULL;
@@ -144,6 +155,7 @@ int link_new(struct link **out, enum link_side side, const struct recipient *pee
     };
     l->give_up_at = l->resend_at = l->flush_until = l->restart.again_at = USEC_NEVER;
     l->task = (struct io_task){ .fn = link_task, .ctx = l };
+    l->told = (struct io_task){ .fn = tell_calls, .ctx = l };
     ways_init(&l->ways);
     name_link(l, sid);
     l->state_job = new_state_job();
@@ -152,7 +164,7 @@ int link_new(struct link **out, enum link_side side, const struct recipient *pee
     if (!err)
         err = new_session(l);
     if (!err)
-        err = rings_init(&l->rings, wake, l);
+        err = rings_init(&l->rings, &rings);
     if (err) {
         free_parts(l);
         return err;
@@ -219,6 +231,7 @@ void link_free_if_unused(struct link *l)
     is_unused = l->phase == LINK_ENDED && !l->is_wanted && l->users == 0;
     if (is_unused) {
         io_loop_unwake(lib.loop, &l->task);
+        io_loop_unwake(lib.loop, &l->told);
         delist(l);
     }
     pthread_mutex_unlock(&lib.lock);

@@ -78,6 +78,8 @@ struct link {
     struct outside *outside;
     struct io_timer timer;
     struct io_task task;
+    struct io_task told; /* after a turn: calls that wait are woken */
+    usec guest_at;       /* when a call last sent by itself: link_turn_as_guest() */
     /* Bit i: channel i of the session has bytes for us; they have no room; it takes none now. */
     uint8_t rx_ready, rx_held, tx_full;
     bool is_described; /* the peer has our description: what comes later is trickled */
@@ -117,6 +119,10 @@ int link_start(struct link *l);
 /* After anything has happened to the session: runs its output, events and rings, sets its timer.
  * The link may be gone afterwards. */
 void link_turn(struct link *l);
+
+/* [any thread, without locks] The same by a call that has put `len` bytes into an empty ring, if
+ * the loop is not running anything; at any rate the loop's thread will see to them. */
+void link_turn_as_guest(struct link *l, size_t len);
 
 /* The end, without any more words to the peer. `code` is for the calls. */
 void link_end(struct link *l, int code);

@@ -106,11 +106,11 @@ static void init_ring(struct ring *ring, struct pool *pool)
     chain_init(&ring->chain, pool);
 }
 
-int rings_init(struct rings *r, ring_wake *wake, void *ctx)
+int rings_init(struct rings *r, const struct ring_handler *h)
 {
     unsigned conds = 0;
 
-    *r = (struct rings){ .wake = wake, .wake_ctx = ctx };
+    *r = (struct rings){ .handler = *h };
     pthread_mutex_init(&r->lock, NULL);
     if (pool_new(&r->pool[RING_TX], RING_POOL_BLOCKS) == ERR_OK &&
         pool_new(&r->pool[RING_RX], RING_POOL_BLOCKS) == ERR_OK)
@@ -168,7 +168,7 @@ static size_t send_some(struct rings *r, unsigned channel, struct bytes data)
         r->tx_filled |= (uint8_t)(1u << channel);
     if (len > 0 && was_empty) {
         pthread_mutex_unlock(&r->lock);
-        r->wake(r->wake_ctx);
+        r->handler.filled(r->handler.ctx, len);
         pthread_mutex_lock(&r->lock);
     }
     return len;
@@ -233,7 +233,7 @@ int rings_recv(struct rings *r, unsigned channel, void *out, size_t cap, int tim
     wants_more = done > 0 && rx_wants_more(r, channel);
     pthread_mutex_unlock(&r->lock);
     if (wants_more)
-        r->wake(r->wake_ctx);
+        r->handler.wake(r->handler.ctx);
     return done > 0 ? (int)done : code;
 }
 
@@ -310,14 +310,33 @@ size_t rings_rx_push(struct rings *r, unsigned channel, struct bytes data)
     return len;
 }
 
+bool rings_is_untold(struct rings *r)
+{
+    bool is_untold;
+
+    pthread_mutex_lock(&r->lock);
+    is_untold = r->untold[RING_TX] | r->untold[RING_RX];
+    pthread_mutex_unlock(&r->lock);
+    return is_untold;
+}
+
+/* Those who wait are woken without the lock, which they want first of all. */
 void rings_tell(struct rings *r)
 {
+    uint16_t waited = 0;
+
     pthread_mutex_lock(&r->lock);
-    for (unsigned i = 0; i < 2 * RING_CHANNELS; i++)
-        if (r->untold[i / RING_CHANNELS] >> i % RING_CHANNELS & 1)
-            tell(&r->ring[i / RING_CHANNELS][i % RING_CHANNELS]);
+    for (unsigned i = 0; i < 2 * RING_CHANNELS; i++) {
+        const struct ring *ring = &r->ring[i / RING_CHANNELS][i % RING_CHANNELS];
+
+        if (r->untold[i / RING_CHANNELS] >> i % RING_CHANNELS & 1 && ring->waiting)
+            waited |= (uint16_t)(1u << i);
+    }
     r->untold[RING_TX] = r->untold[RING_RX] = 0;
     pthread_mutex_unlock(&r->lock);
+    for (unsigned i = 0; waited; i++, waited >>= 1)
+        if (waited & 1)
+            pthread_cond_broadcast(&r->ring[i / RING_CHANNELS][i % RING_CHANNELS].moved);
 }
 
 void rings_rx_none_left(struct rings *r, unsigned channel)

@@ -19,8 +19,13 @@
 #define RING_FLOOR       (64 * 1024)        /* what a ring may hold whatever the others do */
 #define RINGS_MAX        (64 * 1024 * 1024) /* all rings of the process, floors aside */
 
-/* Tells the network thread that there is something for it: to be called without the lock. */
-typedef void ring_wake(void *ctx);
+/* Both are called without the lock. wake: there is something for the network thread, soon. filled:
+ * `len` bytes have just come into an empty ring; the caller may see to them itself. */
+struct ring_handler {
+    void (*wake)(void *ctx);
+    void (*filled)(void *ctx, size_t len);
+    void *ctx;
+};
 
 enum ring_way { RING_TX, RING_RX };
 
@@ -41,12 +46,11 @@ struct rings {
     uint8_t tx_filled;                  /* bit i: channel i has bytes to send */
     uint8_t untold[2]; /* by way; bit i: rings_tell() has to wake channel i's calls */
     uint8_t held_back; /* bit i: the core holds bytes of channel i for want of room */
-    ring_wake *wake;
-    void *wake_ctx;
+    struct ring_handler handler;
 };
 
 /* ERR_NOMEM; then nothing is left to deinit. */
-int rings_init(struct rings *r, ring_wake *wake, void *ctx);
+int rings_init(struct rings *r, const struct ring_handler *h);
 void rings_deinit(struct rings *r);
 
 /* ---- The application's calls: bytes, or a code of hawser.h ----------------------------------- */
@@ -72,7 +76,9 @@ uint8_t rings_tx_filled(struct rings *r); /* bit i: channel i has bytes to send 
  * when there is room again. */
 size_t rings_rx_push(struct rings *r, unsigned channel, struct bytes data);
 
-/* Wakes the calls that wait for what was pushed and dropped since the last time: once for all. */
+/* Wakes the calls that wait for what was pushed and dropped since the last time: once for all.
+ * rings_is_untold(): there are such. */
+bool rings_is_untold(struct rings *r);
 void rings_tell(struct rings *r);
 
 /* Nothing of this channel is held back any more. */

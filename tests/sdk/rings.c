@@ -16,6 +16,14 @@ static void count_wake(void *ctx)
     wakes++;
 }
 
+static void count_filled(void *ctx, size_t len)
+{
+    (void)len;
+    count_wake(ctx);
+}
+
+static const struct ring_handler counting = { .wake = count_wake, .filled = count_filled };
+
 static uint8_t data[RING_LARGE_MAX + 100], back[RING_LARGE_MAX + 100];
 
 TEST(what_a_ring_takes)
@@ -23,7 +31,7 @@ TEST(what_a_ring_takes)
     struct rings r;
     struct ring_fill fill;
 
-    CHECK("made", rings_init(&r, count_wake, NULL) == ERR_OK);
+    CHECK("made", rings_init(&r, &counting) == ERR_OK);
     wakes = 0;
     for (size_t i = 0; i < sizeof data; i++)
         data[i] = (uint8_t)(i * 7 >> 3);
@@ -51,7 +59,7 @@ TEST(large_channels_leave_room_for_small_ones)
     static const unsigned large[] = { 1, 3, 5 };
     struct rings r;
 
-    CHECK("made", rings_init(&r, count_wake, NULL) == ERR_OK);
+    CHECK("made", rings_init(&r, &counting) == ERR_OK);
     for (size_t i = 0; i < COUNT(large); i++)
         (void)rings_rx_push(&r, large[i], bytes_of(data, RING_LARGE_MAX));
     for (unsigned i = 0; i < RING_CHANNELS; i++)
@@ -69,7 +77,7 @@ TEST(two_unread_large_channels_leave_room_for_the_third)
     struct rings r;
     size_t taken = 0, n;
 
-    CHECK("made", rings_init(&r, count_wake, NULL) == ERR_OK);
+    CHECK("made", rings_init(&r, &counting) == ERR_OK);
     (void)rings_rx_push(&r, 1, bytes_of(data, RING_LARGE_MAX));
     (void)rings_rx_push(&r, 3, bytes_of(data, RING_LARGE_MAX));
     for (int i = 0; i < 100; i++) {
@@ -93,7 +101,7 @@ TEST(all_rings_together_have_a_limit)
     for (size_t i = 0; i < SESSIONS; i++) {
         int n;
 
-        CHECK("made", rings_init(&r[i], count_wake, NULL) == ERR_OK);
+        CHECK("made", rings_init(&r[i], &counting) == ERR_OK);
         n = rings_send(&r[i], 1, bytes_of(data, sizeof data), 0);
         CHECK("a floor for each", n >= RING_FLOOR);
         total += (size_t)n;
@@ -110,7 +118,7 @@ TEST(what_arrived_is_read_before_the_end)
 {
     struct rings r;
 
-    CHECK("made", rings_init(&r, count_wake, NULL) == ERR_OK);
+    CHECK("made", rings_init(&r, &counting) == ERR_OK);
     CHECK("nothing yet", rings_recv(&r, 2, back, 10, 0) == HAWSER_ERR_TIMEOUT);
     CHECK("pushed", rings_rx_push(&r, 2, bytes_of("hello", 5)) == 5);
     CHECK("a part", rings_recv(&r, 2, back, 2, 0) == 2 && memcmp(back, "he", 2) == 0);
@@ -133,7 +141,7 @@ TEST(a_full_ring_asks_for_more_when_it_is_read)
 {
     struct rings r;
 
-    CHECK("made", rings_init(&r, count_wake, NULL) == ERR_OK);
+    CHECK("made", rings_init(&r, &counting) == ERR_OK);
     CHECK("too much", rings_rx_push(&r, 0, bytes_of(data, RING_SMALL_MAX + 9)) == RING_SMALL_MAX);
     wakes = 0;
     CHECK("a little", rings_recv(&r, 0, back, 100, 0) == 100);
@@ -147,7 +155,7 @@ TEST(our_own_close_discards)
 {
     struct rings r;
 
-    CHECK("made", rings_init(&r, count_wake, NULL) == ERR_OK);
+    CHECK("made", rings_init(&r, &counting) == ERR_OK);
     CHECK("pushed", rings_rx_push(&r, 0, bytes_of("x", 1)) == 1);
     rings_end(&r, HAWSER_ERR_CLOSED_LOCALLY, 0, true);
     CHECK("at once", rings_recv(&r, 0, back, 1, -1) == HAWSER_ERR_CLOSED_LOCALLY);
@@ -195,7 +203,7 @@ TEST(threads_meet_at_a_ring)
     pthread_t mover, sender;
     size_t at = 0;
 
-    CHECK("made", rings_init(&r, count_wake, NULL) == ERR_OK);
+    CHECK("made", rings_init(&r, &counting) == ERR_OK);
     (void)pthread_create(&mover, NULL, move, &m);
     (void)pthread_create(&sender, NULL, send_all, &r);
     while (at < RING_LARGE_MAX)
@@ -210,7 +218,7 @@ TEST(rings_without_memory)
 {
     ALLOC_FAIL_EACH {
         struct rings r;
-        int err = rings_init(&r, count_wake, NULL);
+        int err = rings_init(&r, &counting);
 
         CHECK("says so", err == (alloc_has_failed() ? ERR_NOMEM : ERR_OK));
         if (!err)

@@ -1,0 +1,59 @@
+/* loop_internal.h: what the files of the loop share.
+ *
+ *     loop.c     turns: who may run the loop's callbacks when; tasks; life
+ *     timer.c    deadlines */
+#ifndef HAWSER_IO_LOOP_INTERNAL_H
+#define HAWSER_IO_LOOP_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <uv.h>
+
+#include "io/loop.h"
+
+/* A post waits here; taking one gives its task away for free. */
+struct post {
+    struct io_task task;
+    struct io_loop *loop;
+    io_fn *fn;
+    void *ctx;
+    struct post *next_free;
+};
+
+struct tasks {
+    struct io_task *first, *last;
+    size_t count;
+};
+
+struct io_loop {
+    pthread_t thread;
+
+    /* Held by whoever runs callbacks: the thread, but while it sleeps, or a guest. Guards what
+     * follows, up to the queue, and whatever belongs to the loop's thread. */
+    pthread_mutex_t turn;
+    atomic_bool is_turn_wanted; /* the thread waits for it: guests stay out */
+    uv_loop_t uv;
+    struct tasks after; /* until the turn ends */
+    struct io_timer **heap;
+    size_t timer_count, timers_reserved, heap_cap;
+    usec awake_at; /* until when the thread means to sleep */
+    void *scratch;
+
+    pthread_mutex_t queue; /* guards what follows; taken last */
+    uv_async_t wake;
+    struct tasks tasks;
+    struct post *posts, *free_posts;
+    size_t posts_used; /* entries of posts that were ever taken */
+    size_t holds;
+    bool is_asleep; /* the thread has seen all tasks, and needs a wake-up to see more */
+    bool is_stopping, is_closed;
+};
+
+/* timer.c: the least deadline; USEC_NEVER if none. */
+usec timers_next(const struct io_loop *loop);
+
+/* Fires what is due. */
+void timers_fire(struct io_loop *loop);
+
+#endif
