@@ -6,6 +6,8 @@ add_executable(net-lab ${NET}/main.c ${NET}/control.c ${NET}/lab.c ${NET}/wiring
     ${NET}/topology.c ${NET}/packet.c ${NET}/model/link.c ${NET}/model/nat.c tests/support/rng.c
     ${BASE_SOURCES})
 add_executable(net-probe ${NET}/probe.c ${NET}/responder.c ${BASE_SOURCES})
+add_executable(net-plain ${NET}/plain.c ${NET}/samples.c)
+target_link_libraries(net-plain PRIVATE Threads::Threads)
 
 # The ends, on the public face of the library alone.
 if(TARGET hawser)
@@ -14,6 +16,8 @@ if(TARGET hawser)
         target_link_libraries(net-${end} PRIVATE hawser Threads::Threads)
     endforeach()
     target_sources(net-app PRIVATE ${NET}/transfer.c)
+    add_executable(net-flow ${NET}/flow.c ${NET}/ends.c ${NET}/samples.c)
+    target_link_libraries(net-flow PRIVATE hawser Threads::Threads)
 endif()
 
 # libnice beside us, where it is installed.
@@ -38,7 +42,7 @@ function(add_net_test name)
 endfunction()
 
 add_custom_target(net)
-foreach(program lab probe app device nice)
+foreach(program lab probe plain app device flow nice)
     if(TARGET net-${program})
         add_dependencies(net net-${program})
     endif()
