@@ -11,6 +11,9 @@
 
 #define CORE_POOL_BLOCKS 6144 /* 24 MiB: all queues of SCTP, were they all full */
 
+/* 64 MiB: the queues of SCTP of all sessions, 256 KiB of each aside. */
+static struct pool_group sessions = { .limit = 16384, .floor = 64 };
+
 struct state_job {
     struct job job;
     int handle, code;
@@ -105,6 +108,15 @@ static void name_link(struct link *l, const uint8_t *sid)
         (void)snprintf(l->trace + 2 * i, 3, "%02x", l->sid[i]);
 }
 
+static int new_pool(struct pool **out)
+{
+    int err = pool_new(out, CORE_POOL_BLOCKS);
+
+    if (!err)
+        pool_join(*out, &sessions);
+    return err;
+}
+
 static int new_session(struct link *l)
 {
     const struct options *o = &lib.options;
@@ -160,7 +172,7 @@ int link_new(struct link **out, enum link_side side, const struct recipient *pee
     name_link(l, sid);
     l->state_job = new_state_job();
     if (l->state_job)
-        err = pool_new(&l->pool, CORE_POOL_BLOCKS);
+        err = new_pool(&l->pool);
     if (!err)
         err = new_session(l);
     if (!err)

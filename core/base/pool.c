@@ -8,7 +8,22 @@ _Static_assert(sizeof(struct block) == POOL_BLOCK_BYTES, "a block is a page");
 struct pool {
     struct block *free;
     size_t used, held, limit; /* out now; taken from the heap; most that may be taken */
+    struct pool_group *group; /* NULL: none */
 };
+
+static void hold(struct pool *p)
+{
+    p->held++;
+    if (p->group)
+        p->group->held++;
+}
+
+static void let_go(struct pool *p)
+{
+    p->held--;
+    if (p->group)
+        p->group->held--;
+}
 
 int pool_new(struct pool **out, size_t blocks_max)
 {
@@ -20,13 +35,19 @@ int pool_new(struct pool **out, size_t blocks_max)
     return ERR_OK;
 }
 
+void pool_join(struct pool *p, struct pool_group *group)
+{
+    assert(p->held == 0);
+    p->group = group;
+}
+
 void pool_trim(struct pool *p)
 {
     while (p->free) {
         struct block *b = p->free;
 
         p->free = b->next;
-        p->held--;
+        let_go(p);
         free(b);
     }
 }
@@ -47,9 +68,9 @@ struct block *pool_get(struct pool *p)
     if (b) {
         p->free = b->next;
     } else {
-        if (p->held == p->limit || !(b = malloc(sizeof *b)))
+        if (p->held >= pool_limit(p) || !(b = malloc(sizeof *b)))
             return NULL;
-        p->held++;
+        hold(p);
     }
     p->used++;
     b->next = NULL;
@@ -80,7 +101,7 @@ void pool_put(struct pool *p, struct block *b)
         push_free(p, b);
         return;
     }
-    p->held--;
+    let_go(p);
     free(b);
 }
 
@@ -91,13 +112,13 @@ static bool pool_hand_over(struct pool *to, struct pool *from)
 
     if (to == from)
         return true;
-    if (!spare && to->held == to->limit)
+    if (!spare && to->held >= pool_limit(to))
         return false;
     to->used++;
     from->used--;
     if (!spare) {
-        to->held++;
-        from->held--;
+        hold(to);
+        let_go(from);
         return true;
     }
     to->free = spare->next;
@@ -105,7 +126,7 @@ static bool pool_hand_over(struct pool *to, struct pool *from)
         push_free(from, spare);
         return true;
     }
-    from->held--;
+    let_go(from);
     free(spare);
     return true;
 }
@@ -122,7 +143,15 @@ size_t pool_held(const struct pool *p)
 
 size_t pool_limit(const struct pool *p)
 {
-    return p->limit;
+    const struct pool_group *g = p->group;
+    size_t all = g ? g->held : 0, most;
+
+    if (!g)
+        return p->limit;
+    most = p->held + (all < g->limit ? g->limit - all : 0);
+    if (most < g->floor)
+        most = g->floor;
+    return most < p->limit ? most : p->limit;
 }
 
 void chain_init(struct chain *c, struct pool *pool)

@@ -22,8 +22,18 @@ struct block {
 
 struct pool;
 
+/* Bounds pools together, also those of several threads: once they hold `limit` blocks, a pool of
+ * theirs gets no more than `floor` until others have given theirs back. */
+struct pool_group {
+    size_t limit, floor;
+    _Atomic size_t held; /* blocks, those of all its pools */
+};
+
 /* blocks_max bounds the heap this pool can ever hold. ERR_NOMEM. */
 int pool_new(struct pool **out, size_t blocks_max);
+
+/* Joins a pool that holds nothing yet to a group, which must outlive it. */
+void pool_join(struct pool *p, struct pool_group *group);
 
 /* Every block must have come back. NULL is fine. */
 void pool_free(struct pool *p);
@@ -33,7 +43,7 @@ struct block *pool_get(struct pool *p);
 void pool_put(struct pool *p, struct block *b);
 size_t pool_used(const struct pool *p); /* blocks out at this moment */
 size_t pool_held(const struct pool *p); /* those and the free ones: blocks taken from the heap */
-size_t pool_limit(const struct pool *p);
+size_t pool_limit(const struct pool *p); /* most that may be out, as its group stands now */
 
 /* Gives the heap back what is not in use: for owners that have nothing to do for a while. */
 void pool_trim(struct pool *p);

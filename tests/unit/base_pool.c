@@ -111,6 +111,37 @@ static bool holds(const struct chain *c, size_t at, size_t len)
            memcmp(out, pattern() + at, len) == 0;
 }
 
+/* Two pools of eight blocks in a group of ten, of which each may have three whatever the other
+ * has. */
+TEST(pools_of_a_group_share_its_limit)
+{
+    struct pool_group group = { .limit = 10, .floor = 3 };
+    struct block *of_a[8], *of_b[8];
+    struct pool *a, *b;
+
+    CHECK("new", pool_new(&a, 8) == ERR_OK && pool_new(&b, 8) == ERR_OK);
+    pool_join(a, &group);
+    pool_join(b, &group);
+    for (size_t i = 0; i < 8; i++)
+        CHECK("its own limit is less", (of_a[i] = pool_get(a)));
+    CHECK("which it knows", !pool_get(a) && pool_limit(a) == 8);
+    CHECK("the group has two, the floor is three", pool_limit(b) == 3);
+    for (size_t i = 0; i < 3; i++)
+        CHECK("down to the floor", (of_b[i] = pool_get(b)));
+    CHECK("no more", !pool_get(b));
+    for (size_t i = 0; i < 8; i++)
+        pool_put(a, of_a[i]);
+    pool_trim(a);
+    CHECK("what one gave back", pool_limit(b) == 8 && group.held == 3);
+    for (size_t i = 3; i < 8; i++)
+        CHECK("another may have", (of_b[i] = pool_get(b)));
+    for (size_t i = 0; i < 8; i++)
+        pool_put(b, of_b[i]);
+    pool_free(a);
+    pool_free(b);
+    CHECK("nothing is left", group.held == 0);
+}
+
 TEST(bytes_are_taken_over_in_order)
 {
     static const struct {
@@ -252,8 +283,8 @@ TEST(without_memory_what_did_not_go_is_where_it_was)
 }
 
 TESTS(TEST_ROW(a_chain_is_first_in_first_out), TEST_ROW(a_full_pool_refuses_and_changes_nothing),
-      TEST_ROW(blocks_move_without_copies), TEST_ROW(bytes_are_taken_over_in_order),
-      TEST_ROW(a_chain_of_uneven_blocks_acts_as_any_other),
+      TEST_ROW(blocks_move_without_copies), TEST_ROW(pools_of_a_group_share_its_limit),
+      TEST_ROW(bytes_are_taken_over_in_order), TEST_ROW(a_chain_of_uneven_blocks_acts_as_any_other),
       TEST_ROW(a_full_pool_takes_over_what_it_can),
       TEST_ROW(a_pool_that_gave_its_blocks_may_take_as_many_anew),
       TEST_ROW(blocks_that_go_round_need_no_heap),
