@@ -7,9 +7,9 @@
 
 enum { ROUND_BYTES = 64 };
 
-/* Makes round trips for this many seconds after some that are not counted, and prints
- * {"name":…,"count":…,"p50_us":…,"p99_us":…,"cpu_us":…}, the last of this process alone. trip: sends
- * and waits for the echo; false on failure. Returns the exit status. */
+/* Makes round trips for this many seconds, after some that are not counted, and prints
+ * {"name":…,"count":…,"p50_us":…,"p99_us":…,"cpu_us":…}; the CPU is this process's for each. trip
+ * sends, and waits for the echo; false on failure. Returns the exit status. */
 int rounds_run(const char *name, double seconds, bool (*trip)(void *ctx), void *ctx);
 
 #endif

@@ -110,4 +110,5 @@ def svg(values, caption):
                   weight="bold"),
             _text(20, 58, "green: the target is met; red: it is not; dashed: the target; thin and "
                   "grey: the baseline of the same run", colour="#666", size=13)]
-    return "\n".join(head + parts + [_text(20, height - 14, caption, colour="#666"), "</svg>"]) + "\n"
+    foot = [_text(20, height - 14, caption, colour="#666"), "</svg>\n"]
+    return "\n".join(head + parts + foot)

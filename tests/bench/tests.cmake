@@ -19,12 +19,13 @@ add_executable(bench-hawser tests/bench/hawser.c tests/bench/bulk.c tests/bench/
     tests/bench/rounds.c)
 target_link_libraries(bench-hawser PRIVATE bench-pair hawser)
 
-# What `make bench` needs, and no more.
-add_custom_target(bench DEPENDS bench-limit bench-tls bench-tcp bench-pingpong bench-hawser)
+# What `make bench` needs, and no more: tests/net's rows too.
+add_custom_target(bench DEPENDS bench-hawser bench-limit bench-tcp bench-tls bench-pingpong)
 foreach(target bench-usrsctp mosquitto-hawser)
     if(TARGET ${target})
         add_dependencies(bench ${target})
     endif()
 endforeach()
+add_dependencies(bench sim net)
 add_executable(bench-sctp_memory tests/bench/sctp_memory.c)
 target_link_libraries(bench-sctp_memory PRIVATE test-support)

@@ -318,10 +318,11 @@ usec peer_next_timeout(const struct peer *p)
     return p->session ? usec_min(own, session_next_timeout(p->session)) : own;
 }
 
-void peer_send_more(struct peer *p, usec now, uint32_t bytes)
+void peer_send_more(struct peer *p, usec now, unsigned channel, uint32_t tx_bytes,
+                    uint32_t rx_bytes)
 {
-    app_extend(&p->app, 0, bytes, bytes);
-    app_write(&p->app, p->session, now, 0);
+    app_extend(&p->app, channel, tx_bytes, rx_bytes);
+    app_write(&p->app, p->session, now, channel);
 }
 
 void peer_close(struct peer *p, usec now, unsigned reason)

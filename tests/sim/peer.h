@@ -61,8 +61,9 @@ bool peer_poll_output(struct peer *p, usec now, struct out *out);
 const char *peer_poll_message(struct peer *p);
 usec peer_next_timeout(const struct peer *p);
 
-/* So many bytes more each way on channel 0: begins to send, if it may. */
-void peer_send_more(struct peer *p, usec now, uint32_t bytes);
+/* So many bytes more go and come on a channel: begins to send, if it may. */
+void peer_send_more(struct peer *p, usec now, unsigned channel, uint32_t tx_bytes,
+                    uint32_t rx_bytes);
 
 void peer_close(struct peer *p, usec now, unsigned reason);
 

@@ -65,11 +65,13 @@ void scene_set(struct scene *c, struct stage *s, const struct town_plan *plan,
                const struct scene_talk *talk)
 {
     stage_init(s, c->seed, c->is_traced);
+    if (talk->packets_max)
+        s->packets_max = talk->packets_max;
     stage_build(s, plan);
     for (unsigned i = 0; i < STAGE_PEERS; i++) {
         struct peer_plan peer = {
             .role = i ? SESSION_ANSWERER : SESSION_OFFERER,
-            .rx_bytes_max = 1 << 20,
+            .rx_bytes_max = talk->rx_bytes_max ? talk->rx_bytes_max : 1 << 20,
             .app = { .tx_key = i,
                      .rx_key = 1 - i,
                      .paced_every_us = talk->paced_every_us,
@@ -101,9 +103,17 @@ void scene_send_more(struct stage *s, uint32_t bytes)
     for (unsigned i = 0; i < STAGE_PEERS; i++)
         app_watch(peer_app(s->peers[i]), s->now);
     for (unsigned i = 0; i < STAGE_PEERS; i++)
-        peer_send_more(s->peers[i], s->now, bytes);
+        peer_send_more(s->peers[i], s->now, 0, bytes, bytes);
     for (unsigned i = 0; i < STAGE_PEERS; i++)
         stage_drain(s, i);
+}
+
+void scene_send_one_way(struct stage *s, unsigned channel, uint32_t bytes)
+{
+    peer_send_more(s->peers[1], s->now, channel, 0, bytes);
+    peer_send_more(s->peers[0], s->now, channel, bytes, 0);
+    stage_drain(s, 0);
+    stage_drain(s, 1);
 }
 
 usec scene_gap_us(const struct stage *s)

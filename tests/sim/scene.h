@@ -39,6 +39,8 @@ struct scene_talk {
     bool has_relay;          /* the town's first, by UDP, and where that is blocked by TCP */
     bool are_relays_doubled; /* both relays are asked */
     bool is_stun_doubled;    /* both STUN servers are asked */
+    size_t rx_bytes_max;     /* of each session; 0: 1 MiB */
+    size_t packets_max;      /* on each link at once; 0: 1024 */
 };
 
 /* Builds the stage with both peers on it, not started: servers and links may still be changed. */
@@ -47,6 +49,9 @@ void scene_set(struct scene *c, struct stage *s, const struct town_plan *plan,
 
 /* From now on both send so much more, paced if so they talk, and the longest gap is looked for. */
 void scene_send_more(struct stage *s, uint32_t bytes);
+
+/* The same from the first peer to the second alone, on any channel. */
+void scene_send_one_way(struct stage *s, unsigned channel, uint32_t bytes);
 
 /* The longest gap seen by either side since. */
 usec scene_gap_us(const struct stage *s);
@@ -74,6 +79,7 @@ void scene_end(struct scene *c, struct stage *s, const char *detail);
     X(path, "the best path there is, a black one left, nothing lost, no storm")                 \
     X(kill, "NATs, addresses, interfaces, servers die in a transfer: nothing lost, gaps short") \
     X(idle, "an idle hour behind NATs of 30 s timeout lives on one check per 15 s")             \
+    X(gigabit, "1 Gbit/s at 20 ms is full")                                                     \
     X(glare, "restarts of both sides at once, lost, repeated, late")                            \
     X(hostile, "a peer cannot make us send much to others")                                     \
     X(servers, "lying and silent servers cost their own candidates only")

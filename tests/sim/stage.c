@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define STEPS_MAX      5000000
-#define PACKETS_MAX    1024 /* on one link */
+#define PACKETS_MAX    1024 /* on one link, unless a scenario wants more */
 #define STREAM_AFTER   (100 * MILLISECOND)
 #define STANDSTILL_MAX 10000 /* steps without time moving on */
 
@@ -46,6 +46,7 @@ void stage_init(struct stage *s, uint64_t seed, bool is_traced)
     *s = (struct stage){ .chance = seed,
                          .is_traced = is_traced,
                          .span_max = 10 * MINUTE,
+                         .packets_max = PACKETS_MAX,
                          .hash = 0xcbf29ce484222325,
                          .post.delay_us = 20 * MILLISECOND };
     s->rng = test_rng(&s->chance);
@@ -55,7 +56,7 @@ void stage_init(struct stage *s, uint64_t seed, bool is_traced)
 
 void stage_build(struct stage *s, const struct town_plan *plan)
 {
-    town_init(&s->town, plan, PACKETS_MAX, &s->rng);
+    town_init(&s->town, plan, s->packets_max, &s->rng);
     tcp_init(&s->tcp, s->town.net);
     for (unsigned i = 0; i < TOWN_SERVERS; i++) {
         struct addr ip4 = town_address_of((enum town_server)i, ADDR_IPV4);

@@ -31,7 +31,8 @@ struct stage {
     bool is_traced;
     usec now;
     uint64_t steps, standstill;
-    usec span_max; /* ten minutes unless set */
+    usec span_max;      /* ten minutes unless set */
+    size_t packets_max; /* on one link at once; 1024 unless set before the network is built */
     struct town town;
     struct peer *peers[STAGE_PEERS];
     struct server servers[TOWN_SERVERS];
