@@ -28,13 +28,13 @@ bool credit_input(struct credit *c, uint64_t limit)
     return true;
 }
 
-/* A window that was read in two round trips was sent in no more: with a larger one there would have
- * been more to read. */
+/* Half a window that was read in two round trips: with a larger one there may have been more to
+ * read. Not the whole of it, for behind a loss everything waits a round trip or two. */
 static void follow_reader(struct credit *c, usec now, usec rtt_us, uint64_t received)
 {
     usec fast = 2 * (rtt_us ? rtt_us : RTT_UNKNOWN_US);
 
-    if (received - c->rx_turn_from < c->rx_window)
+    if (received - c->rx_turn_from < c->rx_window / 2)
         return;
     if (now - c->rx_turn_at <= fast && c->rx_window < c->rx_window_max)
         c->rx_window *= 2;
@@ -53,7 +53,7 @@ static bool is_worth_telling(const struct credit *c, uint64_t received)
 
 bool credit_is_due(const struct credit *c, uint64_t received)
 {
-    return received - c->rx_turn_from >= c->rx_window || is_worth_telling(c, received);
+    return received - c->rx_turn_from >= c->rx_window / 2 || is_worth_telling(c, received);
 }
 
 bool credit_read(struct credit *c, usec now, usec rtt_us, uint64_t received)
