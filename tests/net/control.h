@@ -6,8 +6,8 @@
  *     cut HOST DEVICE | mend HOST DEVICE    the cable carries nothing; the host is not told
  *     down HOST DEVICE | up HOST DEVICE     the interface goes, with addresses and routes
  *     link HOST DEVICE LINK...        settings of topology.h, over those there are
- *     state HOST DEVICE               ok NOW_US, then of the link up and of that down: us until what
- *                                     waits for the rate has left, packets offered, lost,
+ *     state HOST DEVICE               ok NOW_US, then of its link up and that down: us until what
+ *                                     waits for the rate has left, and packets: offered, lost,
  *                                     duplicated, reordered, dropped for want of room
  *     counts                          ok PACKETS DROPPED LATE_MEAN_US LATE_MAX_US; and from zero */
 #ifndef HAWSER_TESTS_NET_CONTROL_H

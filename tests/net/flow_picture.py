@@ -1,0 +1,109 @@
+"""Rates and queues over time as a picture: a row of panels for each scene."""
+
+WIDTH, LEFT, TOP, GAP = 430, 70, 100, 66
+RATE_HEIGHT, QUEUE_HEIGHT, SCENE_GAP = 150, 60, 92
+COLOURS = {"hawser": "#1b7f4b", "hawser 1": "#1b7f4b", "hawser 2": "#7cc49a",
+           "TCP CUBIC": "#c0392b", "TCP BBR": "#d68910", "command": "#1b7f4b"}
+QUEUE, GRID = "#5b7c99", "#dddddd"
+
+
+def _text(x, y, text, size, anchor="start", weight="normal", colour="#222"):
+    return (f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" '
+            f'font-weight="{weight}" fill="{colour}">{text}</text>')
+
+
+class Panel:
+    """One pair of axes: x from 0 to x_most, y from 0 to y_most."""
+
+    def __init__(self, x, y, height, x_most, y_most):
+        self.x, self.y, self.height = x, y, height
+        self.x_most, self.y_most = max(x_most, 1e-6), max(y_most, 1e-6)
+
+    def place(self, x, y):
+        return (self.x + WIDTH * min(x / self.x_most, 1),
+                self.y + self.height * (1 - min(max(y, 0) / self.y_most, 1)))
+
+    def frame(self, steps, unit):
+        for i in range(steps + 1):
+            value = self.y_most * i / steps
+            _, y = self.place(0, value)
+            yield (f'<line x1="{self.x}" y1="{y:.1f}" x2="{self.x + WIDTH}" y2="{y:.1f}" '
+                   f'stroke="{GRID}"/>')
+            yield _text(self.x - 6, y + 4, f"{value:g}", 11, "end", colour="#666")
+        yield _text(self.x - 44, self.y - 8, unit, 11, colour="#666")
+
+    def seconds(self):
+        for i in range(6):
+            value = self.x_most * i / 5
+            x, _ = self.place(value, 0)
+            yield _text(x, self.y + self.height + 16, f"{value:g} s", 11, "middle", colour="#666")
+
+    def line(self, xs, ys, colour, width=1.6):
+        points = " ".join("{:.1f},{:.1f}".format(*self.place(x, y)) for x, y in zip(xs, ys))
+        yield (f'<polyline points="{points}" fill="none" stroke="{colour}" '
+               f'stroke-width="{width}" stroke-linejoin="round"/>')
+
+    def area(self, xs, ys, colour):
+        points = [self.place(xs[0], 0), *(self.place(x, y) for x, y in zip(xs, ys)),
+                  self.place(xs[-1], 0)]
+        yield (f'<polygon points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}" '
+               f'fill="{colour}" fill-opacity="0.55"/>')
+
+    def dots(self, xs, ys, colour):
+        for x, y in (self.place(*point) for point in zip(xs, ys)):
+            yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.8" fill="{colour}"/>'
+
+    def limit(self, value, text):
+        _, y = self.place(0, value)
+        yield (f'<line x1="{self.x}" y1="{y:.1f}" x2="{self.x + WIDTH}" y2="{y:.1f}" '
+               'stroke="#222" stroke-dasharray="5 4"/>')
+        yield _text(self.x + WIDTH, y - 5, text, 11, "end")
+
+
+def _legend(x, y, names):
+    for name in names:
+        colour = COLOURS.get(name, "#222")
+        yield f'<rect x="{x}" y="{y - 9}" width="14" height="10" fill="{colour}"/>'
+        yield _text(x + 19, y, name, 12)
+        x += 40 + 7.2 * len(name)
+
+
+def _rates(scene, x, y):
+    panel = Panel(x, y, RATE_HEIGHT, scene["seconds"], scene["mbits"])
+    yield from panel.frame(4, "Mbit/s")
+    for line in scene["rates"]:
+        yield from panel.line(line["s"], line["mbits"], COLOURS.get(line["name"], "#222"))
+
+
+def _answers(scene, x, y):
+    most = max(*scene["answers"]["ms"], scene["limit_ms"]) * 1.1
+    panel = Panel(x, y, RATE_HEIGHT, scene["seconds"], round(most, -1) or 10)
+    yield from panel.frame(4, "answer, ms")
+    yield from panel.dots(scene["answers"]["s"], scene["answers"]["ms"], COLOURS["command"])
+    yield from panel.limit(scene["limit_ms"], "95 of 100 are to be below")
+
+
+def _scene(scene, x, y):
+    """What it is, the rates (or the answers to commands), and below them the queue."""
+    yield _text(x, y - 32, scene["title"], 14, weight="bold")
+    yield from _legend(x, y - 12, [line["name"] for line in scene["rates"]])
+    yield from (_answers if "answers" in scene else _rates)(scene, x, y)
+    below = y + RATE_HEIGHT + 26
+    panel = Panel(x, below, QUEUE_HEIGHT, scene["seconds"], scene["queue_most_ms"])
+    yield from panel.frame(2, "queue, ms")
+    yield from panel.area(scene["queue"]["s"], scene["queue"]["ms"], QUEUE)
+    yield from panel.seconds()
+
+
+def svg(scenes):
+    rows = (len(scenes) + 1) // 2
+    step = RATE_HEIGHT + QUEUE_HEIGHT + SCENE_GAP + 40
+    width, height = LEFT + 2 * WIDTH + GAP + 90, TOP + rows * step
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+             'font-family="sans-serif">',
+             f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+             _text(LEFT, 32, "Flows through one link: payload rates, and the queue before it", 20,
+                   weight="bold")]
+    for i, scene in enumerate(scenes):
+        parts += _scene(scene, LEFT + i % 2 * (WIDTH + GAP), TOP + i // 2 * step)
+    return "\n".join(parts + ["</svg>"]) + "\n"
