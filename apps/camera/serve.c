@@ -3,17 +3,20 @@
 #include <stdlib.h>
 
 #include "apps/camera/stream.h"
-#include "apps/common/describe.h"
+#include "apps/common/answer.h"
+#include "apps/common/bench_serve.h"
 #include "apps/common/channels.h"
 #include "apps/common/clock.h"
-#include "apps/common/control.h"
+#include "apps/common/describe.h"
 #include "apps/common/exchange.h"
 #include "apps/common/host.h"
 #include "apps/common/mirror.h"
 #include "apps/common/say.h"
-#include "apps/common/stop.h"
 
-enum { SEND_SILENCE_MS = 30000, LEAD_US = 50000 };
+enum { LEAD_US = 50000 };
+
+/* Of a bench run: not control, and not what is given back anyway. */
+#define BENCH_CHANNELS (0xff & ~(1 << CHANNEL_CONTROL | 1 << CHANNEL_PASS_THROUGH))
 
 /* One session. */
 struct viewer {
@@ -23,6 +26,7 @@ struct viewer {
     struct flow control;
     struct stream video, audio;
     struct exchange exchange;
+    struct bench_serve bench;
     pthread_t echo;
 };
 
@@ -35,9 +39,9 @@ static void *echo(void *arg)
     return NULL;
 }
 
-static json_t *on_ping(struct viewer *v, const json_t *request, const char **why)
+static json_t *on_ping(void *ctx, const json_t *request, const char **why)
 {
-    (void)v, (void)request, (void)why;
+    (void)ctx, (void)request, (void)why;
     return json_object();
 }
 
@@ -60,8 +64,10 @@ static json_t *stream_json(enum record_media media, const char *path)
     return object;
 }
 
-static json_t *on_info(struct viewer *v, const json_t *request, const char **why)
+static json_t *on_info(void *ctx, const json_t *request, const char **why)
 {
+    struct viewer *v = ctx;
+
     (void)request, (void)why;
     return json_pack("{sssssssosbsisososo*}", "program", "hawser-camera", "version",
                      hawser_get_version(), "device", v->host->id, "streaming",
@@ -72,14 +78,26 @@ static json_t *on_info(struct viewer *v, const json_t *request, const char **why
                      describe_session_json(v->handle));
 }
 
+/* A run has the channels that streams and transfers would need. */
+static bool is_benched(struct viewer *v, const char **why)
+{
+    if (!bench_serve_is_busy(&v->bench))
+        return false;
+    *why = "a bench run of this session is under way";
+    return true;
+}
+
 /* The reply promises which of the two will come, so both are started before it is sent. */
-static json_t *on_start_stream(struct viewer *v, const json_t *request, const char **why)
+static json_t *on_start_stream(void *ctx, const json_t *request, const char **why)
 {
     static _Thread_local char text[SOURCE_WHY_MAX];
     usec began_at = clock_now() + LEAD_US;
+    struct viewer *v = ctx;
     int video, audio;
 
     (void)request;
+    if (is_benched(v, why))
+        return NULL;
     if (stream_is_running(&v->video) || stream_is_running(&v->audio)) {
         *why = "the stream is running already";
         return NULL;
@@ -94,33 +112,56 @@ static json_t *on_start_stream(struct viewer *v, const json_t *request, const ch
     return NULL;
 }
 
-static json_t *on_stop_stream(struct viewer *v, const json_t *request, const char **why)
+static json_t *on_stop_stream(void *ctx, const json_t *request, const char **why)
 {
+    struct viewer *v = ctx;
+
     (void)request, (void)why;
     stream_stop(&v->video);
     stream_stop(&v->audio);
     return json_object();
 }
 
-static json_t *on_list(struct viewer *v, const json_t *request, const char **why)
+static json_t *on_list(void *ctx, const json_t *request, const char **why)
 {
+    struct viewer *v = ctx;
+
     return exchange_list(&v->exchange, request, why);
 }
 
-static json_t *on_get(struct viewer *v, const json_t *request, const char **why)
+static json_t *on_get(void *ctx, const json_t *request, const char **why)
 {
-    return exchange_get(&v->exchange, request, why);
+    struct viewer *v = ctx;
+
+    return is_benched(v, why) ? NULL : exchange_get(&v->exchange, request, why);
 }
 
-static json_t *on_put(struct viewer *v, const json_t *request, const char **why)
+static json_t *on_put(void *ctx, const json_t *request, const char **why)
 {
-    return exchange_put(&v->exchange, request, why);
+    struct viewer *v = ctx;
+
+    return is_benched(v, why) ? NULL : exchange_put(&v->exchange, request, why);
 }
 
-static const struct {
-    const char *op;
-    json_t *(*run)(struct viewer *v, const json_t *request, const char **why);
-} ops[] = {
+static json_t *on_bench(void *ctx, const json_t *request, const char **why)
+{
+    struct viewer *v = ctx;
+
+    if (!stream_is_running(&v->video) && !stream_is_running(&v->audio) &&
+        !exchange_is_busy(&v->exchange))
+        return bench_serve_start(&v->bench, request, why);
+    *why = "a stream or a transfer of this session is running";
+    return NULL;
+}
+
+static json_t *on_bench_result(void *ctx, const json_t *request, const char **why)
+{
+    struct viewer *v = ctx;
+
+    return bench_serve_result(&v->bench, request, why);
+}
+
+static const struct answer_op ops[] = {
     { "ping", on_ping },
     { "info", on_info },
     { "start_stream", on_start_stream },
@@ -128,55 +169,15 @@ static const struct {
     { "list", on_list },
     { "get", on_get },
     { "put", on_put },
+    { "bench", on_bench },
+    { "bench_result", on_bench_result },
 };
-
-/* The reply to one line, from malloc; NULL when out of memory. */
-static char *answer(struct viewer *v, struct bytes line)
-{
-    struct control_request r;
-    const char *why = control_decode_request(&r, line);
-    json_t *result = NULL;
-    char *reply;
-
-    if (why)
-        return control_encode_error(0, why);
-    why = "no such operation";
-    for (size_t i = 0; i < COUNT(ops); i++)
-        if (strcmp(ops[i].op, r.op) == 0)
-            result = ops[i].run(v, r.members, &why);
-    reply = result ? control_encode_result(r.id, result) : control_encode_error(r.id, why);
-    control_deinit_request(&r);
-    return reply;
-}
-
-/* Answers requests until the session ends. The reason to close it with. */
-static int serve_control(struct viewer *v)
-{
-    while (!stop_asked()) {
-        struct bytes line;
-        int error = flow_next_line(&v->control, CONTROL_LINE_MAX, STOP_POLL_MS, &line);
-        char *reply;
-
-        if (error == HAWSER_ERR_TIMEOUT)
-            continue;
-        if (error) /* it is closed already, or the peer sends what is no line */
-            return HAWSER_REASON_CLOSED;
-        reply = answer(v, line);
-        error = reply
-                    ? flow_send(v->handle, CHANNEL_CONTROL, bytes_of_string(reply), SEND_SILENCE_MS)
-                    : HAWSER_ERR_NO_MEMORY;
-        free(reply);
-        if (error)
-            return error == HAWSER_ERR_NO_MEMORY ? HAWSER_REASON_NO_RESOURCES
-                                                 : HAWSER_REASON_CLOSED;
-    }
-    return HAWSER_REASON_LEFT;
-}
 
 static void serve(struct viewer *v)
 {
     bool has_echo = pthread_create(&v->echo, NULL, echo, v) == 0;
-    int reason = has_echo ? serve_control(v) : HAWSER_REASON_NO_RESOURCES;
+    const struct answer_ops table = { ops, COUNT(ops) };
+    int reason = has_echo ? answer_requests(&v->control, &table, v) : HAWSER_REASON_NO_RESOURCES;
 
     hawser_close(v->handle, reason); /* from here on no call on the handle blocks */
     if (has_echo)
@@ -207,8 +208,10 @@ void camera_serve(struct host *h, int handle)
     stream_init(&v->video, handle, RECORD_VIDEO);
     stream_init(&v->audio, handle, RECORD_AUDIO);
     exchange_init(&v->exchange, handle, camera->files, camera->file_max);
+    bench_serve_init(&v->bench, handle, BENCH_CHANNELS);
     say_event("connected", handle);
     serve(v);
+    bench_serve_deinit(&v->bench);
     exchange_deinit(&v->exchange);
     stream_deinit(&v->video);
     stream_deinit(&v->audio);

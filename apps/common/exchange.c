@@ -87,6 +87,11 @@ static bool is_ready(struct exchange *x, const char **why)
     return x->dir >= 0 && !x->has_thread;
 }
 
+bool exchange_is_busy(const struct exchange *x)
+{
+    return x->has_thread && !atomic_load(&x->is_over);
+}
+
 static void *run_get(void *arg)
 {
     struct exchange *x = arg;
@@ -94,6 +99,7 @@ static void *run_get(void *arg)
     transfer_send(&x->t);
     transfer_deinit(&x->t);
     close(x->t.fd);
+    atomic_store(&x->is_over, true);
     return NULL;
 }
 
@@ -112,11 +118,13 @@ static void *run_put(void *arg)
         transfer_answer(&x->t, error ? x->t.why : NULL);
     transfer_deinit(&x->t);
     served_put_close(&x->put);
+    atomic_store(&x->is_over, true);
     return NULL;
 }
 
 static bool launch(struct exchange *x, void *(*run)(void *))
 {
+    atomic_store(&x->is_over, false);
     x->has_thread = pthread_create(&x->thread, NULL, run, x) == 0;
     return x->has_thread;
 }

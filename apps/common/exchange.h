@@ -4,6 +4,7 @@
 #define HAWSER_APPS_COMMON_EXCHANGE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "apps/common/served.h"
 #include "apps/common/transfer.h"
@@ -14,7 +15,8 @@ struct exchange {
     struct flow files; /* of channel 5 */
     pthread_t thread;  /* runs while has_thread */
     bool has_thread;
-    uint32_t number; /* of the last transfer */
+    atomic_bool is_over; /* the thread has nothing more to do */
+    uint32_t number;     /* of the last transfer */
     struct transfer t;
     struct served_put put;
 };
@@ -23,6 +25,9 @@ void exchange_init(struct exchange *x, int handle, int dir, uint64_t size_max);
 
 /* The session must be closed or closing, so that a transfer that goes on ends. */
 void exchange_deinit(struct exchange *x);
+
+/* Whether a transfer is under way, or was until a moment ago. */
+bool exchange_is_busy(const struct exchange *x);
 
 /* Each takes the members of a request and returns those of the result, or NULL and why not. */
 json_t *exchange_list(struct exchange *x, const json_t *request, const char **why);

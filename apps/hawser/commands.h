@@ -3,6 +3,7 @@
 #ifndef HAWSER_APPS_HAWSER_COMMANDS_H
 #define HAWSER_APPS_HAWSER_COMMANDS_H
 
+int command_bench(int argc, char **argv);
 int command_camera(int argc, char **argv);
 int command_connect(int argc, char **argv);
 int command_echo(int argc, char **argv);

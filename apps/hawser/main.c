@@ -23,6 +23,7 @@ static const struct command {
     { "get", "fetch a file from a device", command_get },
     { "put", "bring a file to a device", command_put },
     { "watch", "store what a camera streams", command_watch },
+    { "bench", "measure throughput and latency; \"--local\": here", command_bench },
     { "camera", "be a camera that streams a file", command_camera },
     { "echo", "be a device that sends everything back", command_echo },
 };

@@ -98,8 +98,8 @@ size_t channel_send_room(const struct channel_set *c, unsigned channel);
 size_t channel_send_chain(struct channel_set *c, usec now, unsigned channel, struct chain *from,
                           size_t len);
 
-/* Sends the first len bytes of `from` as one message of at most CHANNEL_WHOLE_MAX, with its end kept
- * apart; all or none. accepted_at: when a lossy channel's lifetime began. ERR_LIMIT: no room now,
+/* Sends the first len bytes of `from` as one message of at most CHANNEL_WHOLE_MAX, with its end
+ * kept apart; all or none. accepted_at: when a lossy channel's lifetime began. ERR_LIMIT: no room now,
  * CHANNEL_EVENT_WRITABLE follows. ERR_INVALID: empty or too long. */
 #define CHANNEL_WHOLE_MAX 262144
 int channel_send_message(struct channel_set *c, usec now, unsigned channel, struct chain *from,

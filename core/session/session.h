@@ -198,8 +198,8 @@ struct bytes session_peek(struct session *s, usec now, unsigned channel);
 void session_consume(struct session *s, usec now, unsigned channel, size_t len);
 
 /* As channel_send_room(), channel_send_chain(), channel_send_message(), channel_recv_chain(),
- * channel_set_lossy() and channel_set_priority(): 0 or ERR_WRONG_STATE unless OPEN; what arrived can
- * be taken after the end as well. */
+ * channel_set_lossy() and channel_set_priority(): 0 or ERR_WRONG_STATE unless OPEN; what arrived
+ * can be taken after the end as well. */
 size_t session_send_room(const struct session *s, unsigned channel);
 size_t session_send_chain(struct session *s, usec now, unsigned channel, struct chain *from,
                           size_t len);
