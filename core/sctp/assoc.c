@@ -49,7 +49,7 @@ static void stop_timers(struct sctp *s)
 {
     s->t1_at = s->t2_at = s->t3_at = s->t5_at = s->sack_at = USEC_NEVER;
     s->heartbeat_at = s->heartbeat_lost_at = s->reconfig_at = s->pool_retry_at = USEC_NEVER;
-    s->probe_at = s->pace_at = s->hold_at = USEC_NEVER;
+    s->probe_at = s->pace_at = s->hold_at = s->pmtu.lost_at = USEC_NEVER;
 }
 
 int sctp_new(struct sctp **out, const struct sctp_config *cfg, const struct rng *rng)
@@ -78,6 +78,7 @@ int sctp_new(struct sctp **out, const struct sctp_config *cfg, const struct rng 
         .cwnd_bytes_max = s->cfg.tx_bytes_max + s->cfg.tx_bytes_max / 8,
     };
     s->cc.ops->start(&s->cc, 0);
+    pmtu_change_path(s, s->cfg.packet_bytes_max);
     tx_init(s);
     rx_init(s);
     stop_timers(s);
@@ -208,13 +209,10 @@ static usec time_of_flight(const struct sctp *s)
 void sctp_path_changed(struct sctp *s, usec now, usec rtt_us, size_t packet_bytes_max,
                        bool old_is_dead)
 {
-    size_t packet_bytes_before = s->cc.packet_bytes;
     usec hold_us = time_of_flight(s);
 
-    if (packet_bytes_max >= 256 && packet_bytes_max <= 60000)
-        s->cc.packet_bytes = packet_bytes_max;
-    if (s->cc.packet_bytes < packet_bytes_before)
-        chain_drop(&s->replies, s->replies.len); /* may be too long now; the peer asks again */
+    pmtu_change_path(s, packet_bytes_max >= 256 && packet_bytes_max <= 60000 ? packet_bytes_max
+                                                                             : s->pmtu.base);
     s->cc.rtt_us = rtt_us;
     s->cc.ops->start(&s->cc, now);
     throughput_change_path(s, now);
@@ -243,6 +241,7 @@ void sctp_get_info(const struct sctp *s, struct sctp_info *info)
     *info = s->info;
     info->srtt_us = s->rto.srtt_us;
     info->rto_us = s->rto.rto_us;
+    info->packet_bytes = s->cc.packet_bytes;
     info->cwnd_bytes = s->cc.cwnd_bytes;
     info->flight_bytes = s->tx.flight_bytes;
     info->queued_bytes = s->tx.queued_bytes;

@@ -14,6 +14,7 @@
 #include "core/sctp/chunk.h"
 #include "core/sctp/cookie.h"
 #include "core/sctp/park.h"
+#include "core/sctp/pmtu.h"
 #include "core/sctp/rto.h"
 #include "core/sctp/sctp.h"
 #include "core/sctp/tsn.h"
@@ -135,6 +136,7 @@ struct tx_chunk {
     uint8_t flags;
     uint8_t state; /* enum tx_chunk_state */
     bool is_retransmitted;
+    bool is_wide;    /* its packet was longer than pmtu.base */
     uint64_t packet; /* tx.packet of the last time it was sent */
     usec sent_at;
 
@@ -190,6 +192,10 @@ struct tx {
     usec hold_loss_until;    /* nothing is taken for lost before this: it may come by that path */
     usec last_sent_at;
     usec tail_at; /* when a chunk last left with nothing behind it */
+
+    uint32_t part_tsn; /* of the chunk that goes in parts, … */
+    uint16_t part_at;  /* … and how much of it has gone */
+
     struct throughput throughput;
     int64_t tokens;    /* bytes that may leave now: pace.c */
     usec paced_at;     /* tokens were counted up to here */
@@ -213,6 +219,10 @@ struct rx {
     usec data_at; /* when the last packet with data came */
     bool is_sack_due;
     bool is_pool_short; /* a parked chunk could go to its stream but for a block */
+
+    uint8_t *part; /* a chunk that comes in parts, NULL before the first one */
+    uint32_t part_tsn;
+    uint16_t part_len, part_whole; /* received; to be received */
 };
 
 struct reconfig {
@@ -259,6 +269,7 @@ struct sctp {
 
     struct rto rto;
     struct cc cc;
+    struct pmtu pmtu;
     struct tx tx;
     struct rx rx;
     struct reconfig reconfig;
@@ -360,6 +371,21 @@ void deliver_parked(struct sctp *s, usec now, struct stream *st);
 uint32_t sack_rwnd(const struct sctp *s);
 void sack_encode(struct sctp *s, struct wr *w, size_t room);
 void sack_after_consume(struct sctp *s, usec now);
+
+/* pmtu.c */
+void pmtu_change_path(struct sctp *s, size_t base);
+size_t pmtu_probe_bytes(const struct sctp *s); /* of the packet that is due as a probe; 0: none */
+void pmtu_encode_probe(struct sctp *s, usec now, struct wr *w);
+enum verdict pmtu_on_answer(struct sctp *s, usec now, struct bytes info);
+void pmtu_tick(struct sctp *s, usec now);
+void pmtu_note_acked(struct sctp *s, usec now, const struct tx_chunk *c);
+void pmtu_note_lost(struct sctp *s, const struct tx_chunk *c);
+void pmtu_on_timeout(struct sctp *s, usec now);
+
+/* part.c */
+bool part_encode(struct sctp *s, struct wr *w, uint32_t tsn, struct bytes whole);
+void part_deinit(struct sctp *s);
+enum verdict on_part(struct sctp *s, usec now, const struct chunk *c);
 
 /* ack.c */
 enum verdict on_sack(struct sctp *s, usec now, const struct chunk *c);

@@ -69,10 +69,9 @@ bool param_read(struct rd *params, struct param *out)
 static const struct extension {
     uint8_t type, bit;
 } extensions[] = {
-    { CHUNK_RE_CONFIG, INIT_RE_CONFIG },
-    { CHUNK_FORWARD_TSN, INIT_FORWARD_TSN },
-    { CHUNK_I_DATA, INIT_I_DATA },
-    { CHUNK_I_FORWARD_TSN, INIT_I_FORWARD_TSN },
+    { CHUNK_RE_CONFIG, INIT_RE_CONFIG }, { CHUNK_FORWARD_TSN, INIT_FORWARD_TSN },
+    { CHUNK_I_DATA, INIT_I_DATA },       { CHUNK_I_FORWARD_TSN, INIT_I_FORWARD_TSN },
+    { CHUNK_PART, INIT_PARTS },
 };
 
 static void read_extensions(struct init_chunk *init, struct bytes types)

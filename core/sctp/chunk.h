@@ -30,7 +30,8 @@ enum init_extension {
     INIT_I_DATA = 0x02,        /* RFC 8260 */
     INIT_FORWARD_TSN = 0x04,   /* RFC 3758 */
     INIT_I_FORWARD_TSN = 0x08, /* RFC 8260 §2.3 */
-    INIT_ZERO_CHECKSUM = 0x10  /* RFC 9653, because DTLS finds the errors */
+    INIT_ZERO_CHECKSUM = 0x10, /* RFC 9653, because DTLS finds the errors */
+    INIT_PARTS = 0x20          /* hawser's own: part.c */
 };
 
 /* INIT and INIT ACK. */

@@ -22,7 +22,7 @@ int sctp_connect(struct sctp *s, usec now)
 }
 
 /* What is offered unless the configuration leaves it out. */
-enum { OFFERED = SCTP_ZERO_CHECKSUM };
+enum { OFFERED = SCTP_ZERO_CHECKSUM | SCTP_PARTS };
 
 /* I-DATA goes with I-FORWARD-TSN, DATA with FORWARD-TSN (RFC 8260 §2.3.1). */
 uint8_t handshake_our_extensions(const struct sctp *s)
@@ -36,6 +36,8 @@ uint8_t handshake_our_extensions(const struct sctp *s)
         bits |= INIT_FORWARD_TSN | (has & SCTP_I_DATA ? INIT_I_FORWARD_TSN : 0);
     if (has & SCTP_ZERO_CHECKSUM && s->cfg.is_protected)
         bits |= INIT_ZERO_CHECKSUM;
+    if (has & SCTP_PARTS)
+        bits |= INIT_PARTS;
     return bits;
 }
 
@@ -51,7 +53,7 @@ bool sctp_has(const struct sctp *s, enum sctp_extension x)
         return has_i_data;
     if (x == SCTP_FORWARD_TSN)
         return both & (has_i_data ? INIT_I_FORWARD_TSN : INIT_FORWARD_TSN);
-    return both & INIT_ZERO_CHECKSUM;
+    return both & (x == SCTP_PARTS ? INIT_PARTS : INIT_ZERO_CHECKSUM);
 }
 
 static struct init_chunk our_init(const struct sctp *s)

@@ -49,6 +49,8 @@ enum verdict on_heartbeat_ack(struct sctp *s, usec now, const struct chunk *c)
 
     if (!param_read(&r, &p) || p.type != PARAM_HEARTBEAT_INFO)
         return VERDICT_MALFORMED;
+    if (p.body.len != INFO_LEN)
+        return pmtu_on_answer(s, now, p.body);
     info = rd_of(p.body);
     sent_at = (usec)rd_u64(&info);
     if (!s->heartbeat_nonce || rd_u64(&info) != s->heartbeat_nonce || !info.ok)

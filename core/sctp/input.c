@@ -30,6 +30,7 @@ static const struct chunk_rule {
     { CHUNK_SHUTDOWN_COMPLETE, on_shutdown_complete },
     { CHUNK_ERROR, on_error },
     { CHUNK_RE_CONFIG, on_reconfig },
+    { CHUNK_PART, on_part },
 };
 
 static const struct chunk_rule *find_rule(uint8_t type)
@@ -106,7 +107,7 @@ static enum verdict take_chunks(struct sctp *s, usec now, uint32_t tag, struct r
             break;
         }
         one = take_chunk(s, now, tag, c);
-        has_data |= c->type == CHUNK_DATA;
+        has_data |= c->type == CHUNK_DATA || c->type == CHUNK_PART;
         if (worst == VERDICT_TAKEN || (one != VERDICT_TAKEN && one != VERDICT_DUPLICATE))
             worst = one;
         if (has_cookie && one != VERDICT_TAKEN && c->type == CHUNK_COOKIE_ECHO)

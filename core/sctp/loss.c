@@ -18,6 +18,7 @@ void loss_mark(struct sctp *s, uint32_t tsn, struct tx_chunk *c)
         s->tx.throughput.lost += tx_chunk_bytes(c);
     s->tx.resend_from = s->tx.lost_count ? tsn_min(s->tx.resend_from, tsn) : tsn;
     s->tx.lost_count++;
+    pmtu_note_lost(s, c);
 }
 
 void loss_mark_all(struct sctp *s)
@@ -189,6 +190,7 @@ void loss_on_timeout(struct sctp *s, usec now)
     s->info.timeouts++;
     if (!assoc_count_error(s, now))
         return;
+    pmtu_on_timeout(s, now);
     rto_back_off(&s->rto);
     s->cc.ops->on_timeout(&s->cc, now);
     s->tx.is_timing = false;

@@ -98,9 +98,11 @@ static void add_replies(struct sctp *s, struct wr *w)
 static void add_sack(struct sctp *s, struct wr *w)
 {
     bool is_wanted = s->rx.is_sack_due || (s->sack_at != USEC_NEVER && tx_has_work(s));
+    size_t least = s->pmtu.base > w->len ? s->pmtu.base - w->len : 0;
+    size_t room = wr_left(w) < least ? wr_left(w) : least; /* nobody tells us if it is lost */
 
-    if (is_wanted && assoc_may_receive_data(s) && wr_left(w) >= SACK_HEADER_LEN)
-        sack_encode(s, w, wr_left(w));
+    if (is_wanted && assoc_may_receive_data(s) && room >= SACK_HEADER_LEN)
+        sack_encode(s, w, room);
 }
 
 static void add_closing(struct sctp *s, struct wr *w)
@@ -158,6 +160,20 @@ static bool send_bundle(struct sctp *s, usec now, struct out *out)
     return end_packet(s, out, &w, has_cookie ? CHECKSUM_SUMMED : CHECKSUM_AS_AGREED);
 }
 
+/* Alone, and at the beginning of a run, whose other packets may not be longer than its first. */
+static bool send_probe(struct sctp *s, usec now, struct out *out)
+{
+    size_t len = pmtu_probe_bytes(s);
+    struct wr w;
+
+    if (len == 0 || out->count || out_room(out) < len)
+        return false;
+    w = begin_packet(s, out, s->peer_tag);
+    w.cap = len;
+    pmtu_encode_probe(s, now, &w);
+    return end_packet(s, out, &w, CHECKSUM_AS_AGREED);
+}
+
 static bool send_packet(struct sctp *s, usec now, struct out *out)
 {
     uint32_t tag;
@@ -176,11 +192,16 @@ static bool send_packet(struct sctp *s, usec now, struct out *out)
 bool sctp_poll_output(struct sctp *s, usec now, struct out *out)
 {
     size_t before = out->count;
+    uint64_t packet_before = s->tx.packet;
 
+    if (send_probe(s, now, out))
+        return true;
     pace_refill(s, now);
     while (send_packet(s, now, out))
         ;
     if (tx_is_paced(s))
         pace_arm(s, now);
+    if (s->tx.packet > packet_before)
+        s->pmtu.run_packet = packet_before;
     return out->count > before;
 }

@@ -21,6 +21,7 @@ void rx_deinit(struct sctp *s)
 {
     tsn_set_deinit(&s->rx.beyond);
     park_deinit(&s->rx.park);
+    part_deinit(s);
 }
 
 void rx_trim(struct sctp *s)
@@ -29,6 +30,7 @@ void rx_trim(struct sctp *s)
         tsn_set_deinit(&s->rx.beyond);
     if (s->rx.park.count == 0)
         park_deinit(&s->rx.park);
+    part_deinit(s);
 }
 
 static bool is_received(const struct sctp *s, uint32_t tsn)

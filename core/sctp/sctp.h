@@ -41,7 +41,8 @@ struct sctp_config {
 enum sctp_extension {
     SCTP_I_DATA = 1,        /* RFC 8260: fragments of messages of several streams interleave */
     SCTP_ZERO_CHECKSUM = 2, /* RFC 9653 */
-    SCTP_FORWARD_TSN = 4    /* RFC 3758, with I-DATA RFC 8260 §2.3: messages may be given up */
+    SCTP_FORWARD_TSN = 4,   /* RFC 3758, with I-DATA RFC 8260 §2.3: messages may be given up */
+    SCTP_PARTS = 8          /* hawser's own: chunks as long as the path is wide, see part.c */
 };
 
 /* What one message may be treated like. */
@@ -84,6 +85,8 @@ struct sctp_event {
 
 struct sctp_info {
     usec srtt_us, rto_us;
+    size_t packet_bytes; /* as long as they may be now */
+    uint64_t mtu_probes, mtu_black_holes;
     size_t cwnd_bytes, flight_bytes, queued_bytes, unread_bytes;
     uint64_t sent_packets, received_packets, sent_bytes, received_bytes; /* SCTP packets */
     uint64_t data_chunks_sent, data_chunks_received, retransmitted_chunks;
@@ -199,11 +202,21 @@ void sctp_abort(struct sctp *s, usec now, const char *reason);
  * window, and nothing is marked lost for one round trip of the old one. old_is_dead: nothing will
  * arrive by it, so all that was out goes again, as the new window allows.
  *
- * packet_bytes_max may be larger or smaller than before, 0 leaves it. Chunks are never cut longer
- * than sctp_config.packet_bytes_max allows, so that they pass again by every path that is not
- * narrower than that; by a narrower one those cut before go in packets as long as they need. */
+ * packet_bytes_max may be larger or smaller than before, 0 leaves it. With SCTP_PARTS chunks that a
+ * wider path had room for go in parts. Without, chunks are never cut longer than
+ * sctp_config.packet_bytes_max allows, so that they pass again by every path that is not narrower
+ * than that; by a narrower one those cut before go in packets as long as they need. */
 void sctp_path_changed(struct sctp *s, usec now, usec rtt_us, size_t packet_bytes_max,
                        bool old_is_dead);
+
+/* From now on longer packets are looked for, until the next change of path, while data flows
+ * (RFC 8899). around: what an IP packet has around one of ours; ip_bytes_max: what the interface
+ * carries, 0 if unknown. */
+void sctp_search_pmtu(struct sctp *s, usec now, size_t around, size_t ip_bytes_max);
+
+/* Our own host refused to send a packet of this length, of the run that left last, probe or data: it
+ * goes again, shorter. */
+void sctp_packet_too_long(struct sctp *s, usec now, size_t packet_len);
 
 /* The path's round trip has become known by other means than data; ignored once data has told. */
 void sctp_set_rtt(struct sctp *s, usec rtt_us);

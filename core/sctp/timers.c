@@ -69,6 +69,7 @@ void sctp_tick(struct sctp *s, usec now)
     }
     heartbeat_tick(s, now);
     reconfig_tick(s, now);
+    pmtu_tick(s, now);
     queue_pool_tick(s, now);
 }
 
@@ -77,7 +78,8 @@ usec sctp_next_timeout(const struct sctp *s)
     const usec all[] = { s->t1_at,       s->t2_at,         s->t3_at,
                          s->t5_at,       s->sack_at,       s->heartbeat_at,
                          s->reconfig_at, s->pool_retry_at, s->heartbeat_lost_at,
-                         s->probe_at,    s->hold_at,       s->pace_at };
+                         s->probe_at,    s->hold_at,       s->pace_at,
+                         s->pmtu.lost_at };
     usec least = USEC_NEVER;
 
     for (size_t i = 0; i < COUNT(all); i++)

@@ -130,7 +130,7 @@ static void advance_message(struct stream *st, size_t len)
     place_advance(&st->tx.next_message, sizeof *st->tx.message);
 }
 
-static void write_chunk(struct sctp *s, usec now, struct wr *w, uint32_t tsn, struct tx_chunk *c)
+static void encode_chunk(struct wr *w, uint32_t tsn, const struct tx_chunk *c)
 {
     struct data_chunk d = {
         .flags = c->flags,
@@ -145,11 +145,17 @@ static void write_chunk(struct sctp *s, usec now, struct wr *w, uint32_t tsn, st
     data_header_encode(w, &d);
     copy_out(w, c->block, c->at, c->len);
     wr_zero(w, padded(c->len) - c->len);
+}
+
+/* The packet ends with it. */
+static void note_written(struct sctp *s, usec now, const struct wr *w, struct tx_chunk *c)
+{
     throughput_note_sent(s, now, c);
     pace_take(s, tx_chunk_bytes(c));
     c->state = TX_IN_FLIGHT;
     c->sent_at = now;
     c->packet = s->tx.packet + 1; /* tx_fill() counts it when it is full */
+    c->is_wide = w->len > s->pmtu.base;
     tx_enter_flight(s, c);
     s->tx.last_sent_at = now;
     s->info.data_chunks_sent++;
@@ -177,8 +183,8 @@ static struct tx_chunk *first_lost(struct sctp *s)
     return tx_chunk_at(s, s->tx.resend_from);
 }
 
-/* c is the chunk at resend_from. */
-static void resend_chunk(struct sctp *s, usec now, struct wr *w, struct tx_chunk *c)
+/* c is the chunk at resend_from, and written. */
+static void note_resent(struct sctp *s, usec now, const struct wr *w, struct tx_chunk *c)
 {
     uint32_t tsn = s->tx.resend_from;
 
@@ -186,11 +192,38 @@ static void resend_chunk(struct sctp *s, usec now, struct wr *w, struct tx_chunk
     c->is_retransmitted = true;
     if (s->tx.is_timing && !tsn_before(s->tx.rtt_tsn, tsn))
         s->tx.is_timing = false; /* Karn: §6.3.1 C5 */
-    write_chunk(s, now, w, tsn, c);
+    note_written(s, now, w, c);
     loss_note_resent(s, tsn);
     if (tsn == s->tx.base_tsn && assoc_may_send_data(s))
         loss_arm_t3(s, now); /* §7.2.4 (4) */
     s->info.retransmitted_chunks++;
+}
+
+/* Cut for a wider path than that of now. */
+static bool must_go_in_parts(const struct sctp *s, const struct tx_chunk *c)
+{
+    return tx_chunk_bytes(c) > s->cc.packet_bytes - COMMON_HEADER_LEN && sctp_has(s, SCTP_PARTS);
+}
+
+/* True: that was the whole chunk, or its last part. */
+static bool resend_chunk(struct sctp *s, usec now, struct wr *w, struct tx_chunk *c)
+{
+    uint8_t whole[CHUNK_BYTES_MAX];
+    struct wr ww = wr_of(whole, sizeof whole);
+    uint32_t tsn = s->tx.resend_from;
+
+    if (tx_chunk_bytes(c) <= wr_left(w)) {
+        encode_chunk(w, tsn, c);
+    } else if (must_go_in_parts(s, c) && wr_left(w) >= FRAGMENT_MIN) {
+        encode_chunk(&ww, tsn, c);
+        ww.len -= padded(c->len) - c->len;
+        if (!part_encode(s, w, tsn, wr_written(&ww)))
+            return false;
+    } else {
+        return false;
+    }
+    note_resent(s, now, w, c);
+    return true;
 }
 
 /* Lost chunks go first, the oldest of them foremost. */
@@ -199,11 +232,8 @@ static void resend_lost(struct sctp *s, usec now, struct wr *w)
     bool may_resend = s->tx.may_resend_at_once, has_sent = false;
 
     while (s->tx.lost_count && (may_resend || !is_window_full(s))) {
-        struct tx_chunk *c = first_lost(s);
-
-        if (tx_chunk_bytes(c) > wr_left(w))
+        if (!resend_chunk(s, now, w, first_lost(s)))
             break;
-        resend_chunk(s, now, w, c);
         has_sent = true;
     }
     if (has_sent || s->tx.lost_count == 0)
@@ -212,13 +242,16 @@ static void resend_lost(struct sctp *s, usec now, struct wr *w)
         s->tx.is_cwnd_limited = true;
 }
 
-/* A chunk keeps its size for ever, and the next path may be one that passes only what the caller
- * said at the beginning. So the packets of a wider path are filled with several equal chunks. */
+/* A chunk keeps its size for ever, and the path may become one that passes only what the caller
+ * said at the beginning. Who takes no parts gets the packets of a wider path filled with several
+ * equal chunks. */
 static size_t longest_chunk(const struct sctp *s)
 {
     size_t least = s->cfg.packet_bytes_max - COMMON_HEADER_LEN;
     size_t room = s->cc.packet_bytes - COMMON_HEADER_LEN;
 
+    if (sctp_has(s, SCTP_PARTS))
+        least = CHUNK_BYTES_MAX;
     return room / ((room + least - 1) / least);
 }
 
@@ -296,7 +329,8 @@ static void send_chunk(struct sctp *s, usec now, struct wr *w, struct stream *st
         s->tx.is_timing = true;
         s->tx.rtt_tsn = tsn;
     }
-    write_chunk(s, now, w, tsn, c);
+    encode_chunk(w, tsn, c);
+    note_written(s, now, w, c);
 }
 
 static void send_new(struct sctp *s, usec now, struct wr *w)
@@ -356,12 +390,13 @@ void tx_fill(struct sctp *s, usec now, struct wr *w)
     loss_arm_probe(s, now);
 }
 
-/* The packet that the oldest lost chunk needs: a path may have become narrower since. */
+/* The packet that the oldest lost chunk needs: a path may have become narrower since, and the peer
+ * may take no parts. */
 size_t tx_packet_bytes(struct sctp *s)
 {
     size_t usual = s->cc.packet_bytes & ~(size_t)3, needed = 0;
 
-    if (s->tx.lost_count)
+    if (s->tx.lost_count && !sctp_has(s, SCTP_PARTS))
         needed = COMMON_HEADER_LEN + tx_chunk_bytes(first_lost(s));
     return needed > usual ? needed : usual;
 }

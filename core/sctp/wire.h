@@ -19,6 +19,8 @@ enum chunk_type {
     CHUNK_SHUTDOWN_COMPLETE = 14,
     CHUNK_I_DATA = 64,
     CHUNK_RE_CONFIG = 130,
+    CHUNK_PAD = 132,  /* RFC 4820 */
+    CHUNK_PART = 181, /* hawser's own: part.c */
     CHUNK_FORWARD_TSN = 192,
     CHUNK_I_FORWARD_TSN = 194
 };
@@ -95,6 +97,7 @@ enum {
     I_FORWARD_SKIP_LEN = 8,
     SACK_HEADER_LEN = 16,
     GAP_BLOCK_LEN = 4,
+    PART_HEADER_LEN = 12, /* chunk header included */
     PARAM_HEADER_LEN = 4
 };
 

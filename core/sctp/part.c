@@ -1,0 +1,87 @@
+/* part.c: PART, a chunk of hawser's own, which both must have listed among their extensions.
+ *
+ * A chunk keeps the size it was cut to for as long as it is not acknowledged, and the path may have
+ * become narrower since. RFC 9260 §6.9 leaves such a one to IP fragmentation, which many networks
+ * drop. Between hawsers it travels in parts, each in a packet that passes, and is put together again
+ * before anything else sees it:
+ *
+ *     |  type 181    |   flags 0    |             length             |
+ *     |                 TSN of the chunk that it is a part of        |
+ *     |  where it begins in that     |   length of that, whole       |
+ *     |  its bytes …
+ *
+ * Parts come in order; one that does not follow the last is dropped, and as the chunk counts as lost
+ * then, all of it comes again. */
+#include "core/sctp/assoc.h"
+
+#include <stdlib.h>
+
+/* Writes as much of a whole chunk, padding left out, as the packet takes. True: that was the end. */
+bool part_encode(struct sctp *s, struct wr *w, uint32_t tsn, struct bytes whole)
+{
+    size_t at = s->tx.part_tsn == tsn && s->tx.part_at < whole.len ? s->tx.part_at : 0;
+    size_t room = (wr_left(w) - PART_HEADER_LEN) & ~(size_t)3, begin;
+    size_t len = whole.len - at < room ? whole.len - at : room;
+
+    begin = chunk_begin(w, CHUNK_PART, 0);
+    wr_u32(w, tsn);
+    wr_u16(w, (uint16_t)at);
+    wr_u16(w, (uint16_t)whole.len);
+    wr_bytes(w, bytes_of(whole.data + at, len));
+    chunk_end(w, begin);
+    s->tx.part_tsn = tsn;
+    s->tx.part_at = (uint16_t)(at + len);
+    if (s->tx.part_at < whole.len)
+        return false;
+    s->tx.part_at = 0;
+    return true;
+}
+
+static bool begin_chunk(struct rx *rx, uint32_t tsn, size_t whole_len)
+{
+    if (!rx->part && !(rx->part = malloc(CHUNK_BYTES_MAX)))
+        return false;
+    rx->part_tsn = tsn;
+    rx->part_len = 0;
+    rx->part_whole = (uint16_t)whole_len;
+    return true;
+}
+
+void part_deinit(struct sctp *s)
+{
+    free(s->rx.part);
+    s->rx.part = NULL;
+    s->rx.part_len = s->rx.part_whole = 0;
+}
+
+/* Nothing but data travels in parts. */
+static enum verdict take_whole(struct sctp *s, usec now)
+{
+    struct rd r = rd_of(bytes_of(s->rx.part, s->rx.part_whole));
+    struct chunk c;
+
+    s->rx.part_len = s->rx.part_whole = 0;
+    if (!chunk_read(&r, &c) || rd_left(&r) || (c.type != CHUNK_DATA && c.type != CHUNK_I_DATA))
+        return VERDICT_MALFORMED;
+    return on_data(s, now, &c);
+}
+
+enum verdict on_part(struct sctp *s, usec now, const struct chunk *c)
+{
+    struct rx *rx = &s->rx;
+    struct rd r = rd_of(c->body);
+    uint32_t tsn = rd_u32(&r);
+    size_t at = rd_u16(&r), whole_len = rd_u16(&r), len = rd_left(&r);
+
+    if (!r.ok || len == 0 || at + len > whole_len || whole_len > CHUNK_BYTES_MAX)
+        return VERDICT_MALFORMED;
+    if (!sctp_has(s, SCTP_PARTS) || !assoc_may_receive_data(s))
+        return VERDICT_UNEXPECTED;
+    if (at == 0 && !begin_chunk(rx, tsn, whole_len))
+        return VERDICT_LIMIT;
+    if (at != rx->part_len || tsn != rx->part_tsn || whole_len != rx->part_whole)
+        return VERDICT_UNEXPECTED;
+    memcpy(rx->part + at, r.p, len);
+    rx->part_len = (uint16_t)(at + len);
+    return rx->part_len == whole_len ? take_whole(s, now) : VERDICT_TAKEN;
+}

@@ -1,0 +1,51 @@
+/* pmtu.h: what an association knows of how long packets may be on its path; pmtu.c. */
+#ifndef HAWSER_SCTP_PMTU_H
+#define HAWSER_SCTP_PMTU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/usec.h"
+
+enum {
+    CHUNK_BYTES_MAX = 4064, /* of DATA that we send: its payload fits into a block (park.c) */
+    PACKET_BYTES_MAX = 9176 /* of what is looked for: a jumbo frame's, sealed */
+};
+
+enum pmtu_state {
+    PMTU_DISABLED,  /* the caller has not said what is around our packets */
+    PMTU_BASE,      /* what passes everywhere; more when there is use for it */
+    PMTU_SEARCHING, /* a probe is due or out */
+    PMTU_COMPLETE,
+    PMTU_ERROR, /* the base does not seem to pass: least packets */
+    PMTU_STATES
+};
+
+/* Sizes are those of SCTP packets, multiples of 4. */
+struct pmtu {
+    uint8_t state;       /* enum pmtu_state */
+    uint8_t tries;       /* of the size being probed */
+    uint8_t holes;       /* black holes met on this path, to a limit */
+    uint8_t lost;        /* wide packets in a row, see pmtu_note_lost() */
+    bool is_due;         /* a probe */
+    bool is_doubtful;    /* the last black hole may have been mere silence */
+    uint16_t base;       /* what passes everywhere, the caller says */
+    uint16_t top;        /* the most that may pass: the interface's */
+    uint16_t around;     /* bytes of the IP packet around ours */
+    uint16_t low;        /* the longest that passed, … */
+    uint16_t high;       /* … and the longest that nothing speaks against */
+    uint16_t likely;     /* to be probed first: what passed before; 0: nothing known */
+    uint16_t probed;     /* the size that is due or out */
+    uint16_t longest;    /* ever probed in this search: no answer can be for more */
+    uint32_t used;       /* long packets that got through since the state was entered, … */
+    uint32_t wanted;     /* … and how many of them make a search worth while */
+    uint64_t nonce;      /* of this search's probes */
+    uint64_t run_packet; /* the last one before the run that left last */
+    uint64_t wide_acked; /* the highest packet longer than base that got through */
+    uint64_t wide_lost;  /* the last that did not */
+    usec wide_acked_at;  /* when one did */
+    usec lost_at;        /* the probe that is out counts as lost; USEC_NEVER: none is */
+    usec raise_at;       /* COMPLETE: when to look again */
+};
+
+#endif
