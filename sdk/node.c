@@ -35,6 +35,7 @@ int link_start(struct link *l)
                                         .trace = l->trace,
                                         .bind = o->bind,
                                         .bind_count = o->bind_count,
+                                        .has_offload = o->offload,
                                         .stun = o->stun,
                                         .stun_count = o->stun_count,
                                         .turn = o->turn,

@@ -132,6 +132,11 @@ static int read_lan(struct options *o, const char *value)
     return read_number(&o->lan, value, 0, 1);
 }
 
+static int read_offload(struct options *o, const char *value)
+{
+    return read_number(&o->offload, value, 0, 1);
+}
+
 static int read_sessions_max(struct options *o, const char *value)
 {
     return read_number(&o->sessions_max, value, 1, 4096);
@@ -168,6 +173,7 @@ static struct {
     { "turn_ca", read_turn_ca, NULL },
     { "bind", read_bind, NULL },
     { "lan", read_lan, NULL },
+    { "offload", read_offload, NULL },
     { "sessions_max", read_sessions_max, NULL },
     { "dead_ms", read_dead_ms, NULL },
     { "flush_ms", read_flush_ms, NULL },
@@ -293,9 +299,12 @@ int options_load(struct options *out)
     json_t *config = NULL;
     int err;
 
-    *out = (struct options){
-        .sessions_max = 256, .dead_ms = 30000, .flush_ms = 1000, .zombie_ms = 1200000, .lan = 1
-    };
+    *out = (struct options){ .sessions_max = 256,
+                             .dead_ms = 30000,
+                             .flush_ms = 1000,
+                             .zombie_ms = 1200000,
+                             .lan = 1,
+                             .offload = 1 };
     err = options_home(out->home);
     if (err == ERR_OK)
         err = load_config(&config, out->home);

@@ -23,7 +23,8 @@ struct options {
     size_t bind_count;             /* 0: all interfaces */
     struct addr bind[INTERFACES_MAX];
     int sessions_max, dead_ms, flush_ms, zombie_ms;
-    int lan; /* 0: neither looked at nor listened to */
+    int lan;     /* 0: neither looked at nor listened to */
+    int offload; /* 0: never GSO or GRO */
 };
 
 /* Keeps a copy of the value for later loads; NULL forgets it. ERR_INVALID, ERR_NOMEM. Under the

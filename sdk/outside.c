@@ -66,6 +66,8 @@ static bool open_socket(struct outside *o, const struct addr *bind, uint16_t pre
                  err_string(err));
         return false;
     }
+    if (!o->cfg.has_offload)
+        udp_set_offload(u, false);
     if (session_add_socket(o->cfg.session, io_now(), udp_local(u), preference)) {
         udp_close(u);
         return false;

@@ -22,6 +22,7 @@ struct outside_config {
     const char *trace; /* of log lines; may be NULL */
     const struct addr *bind;
     size_t bind_count; /* 0: all interfaces */
+    bool has_offload;  /* udp_set_offload() */
     const struct endpoint *stun;
     size_t stun_count; /* ICE_STUN_SERVERS_MAX at most */
     const struct relay_server *turn;

@@ -87,6 +87,7 @@ enum hawser_code { HAWSER_CODES(HAWSER_AS_ENUM) };
  *   "turn_ca"        PEM file to trust for turns: URIs; default: the system's certificates
  *   "bind"           comma-separated local IP addresses to use; default: all interfaces
  *   "lan"            1: look for devices on the local network, and let ours be found; 0: do not
+ *   "offload"        1: datagrams cross the kernel in runs where it can (GSO, GRO); 0: one by one
  *   "sessions_max"   of this process, 1…4096, default 256
  *   "dead_ms"        silence until a session is lost, 6000…60000, default 30000
  *   "flush_ms"       most that disconnect waits for unsent data, 0…10000, default 1000
