@@ -9,8 +9,8 @@
  *     command COUNT     app: 1 KiB on channel 0 every 100 ms, and the device's answer to each
  *     disconnect        app
  *
- * Each is answered with a line of JSON. What comes on channels 1 and 5 is counted; the device sends
- * back what comes on 0. */
+ * Each is answered with a line of JSON. What comes on channels 1 and 5 is compared with what was
+ * sent, and counted; the device sends back what comes on 0. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -32,17 +32,26 @@ enum {
     KEY_FRAME_EVERY = 60,
     KEY_FRAME_TIMES = 8,
     BUFFER = 65536,
+    PERIOD = 65521, /* bytes, a prime: what is lost or comes twice does not fit in again */
     TIMEOUT_MS = 20000
 };
+
+static char pattern[PERIOD + BUFFER]; /* of each channel, again and again */
 
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int handle; /* of the session; below 0: none yet, or why there is none */
     bool is_settled;
-    atomic_llong received[HAWSER_CHANNELS];
+    atomic_llong received[HAWSER_CHANNELS], wrong; /* bytes; and pieces that are not as sent */
     int device;
-} end = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, -1, false, { 0 }, -1 };
+} end = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, -1, false, { 0 }, 0, -1 };
+
+static void make_pattern(void)
+{
+    for (uint64_t i = 0; i < sizeof pattern; i++)
+        pattern[i] = (char)(i % PERIOD * 0x9e3779b97f4a7c15u >> 56);
+}
 
 static void settle(int handle)
 {
@@ -86,8 +95,10 @@ static void *receive_bytes(void *ctx)
     int channel = (int)(long)ctx, handle = wait_for_session(), len;
     char *data = malloc(BUFFER);
 
-    while (data && (len = hawser_recv_data(handle, channel, data, BUFFER, -1)) > 0)
+    while (data && (len = hawser_recv_data(handle, channel, data, BUFFER, -1)) > 0) {
+        end.wrong += memcmp(data, pattern + end.received[channel] % PERIOD, (size_t)len) != 0;
         end.received[channel] += len;
+    }
     free(data);
     return NULL;
 }
@@ -103,14 +114,25 @@ static void *echo_commands(void *ctx)
     return ctx;
 }
 
+/* Goes on in the pattern where *sent ends. */
+static bool send_more(int handle, int channel, int64_t *sent, int len)
+{
+    for (int piece; len > 0; len -= piece, *sent += piece) {
+        piece = hawser_send_data(handle, channel, pattern + *sent % PERIOD,
+                                 len < BUFFER ? len : BUFFER, -1);
+        if (piece <= 0)
+            return false;
+    }
+    return true;
+}
+
 static void *send_bytes(void *ctx)
 {
     int channel = (int)(long)ctx, handle = wait_for_session();
-    char *data = calloc(1, BUFFER);
+    int64_t sent = 0;
 
-    while (data && hawser_send_data(handle, channel, data, BUFFER, -1) > 0)
+    while (send_more(handle, channel, &sent, BUFFER))
         ;
-    free(data);
     return NULL;
 }
 
@@ -118,16 +140,14 @@ static void *send_video(void *ctx)
 {
     int bytes = (int)((long)ctx * 125 / FRAMES_A_SECOND) * KEY_FRAME_EVERY /
                 (KEY_FRAME_EVERY + KEY_FRAME_TIMES - 1);
-    char *frame = calloc(KEY_FRAME_TIMES, (size_t)bytes);
     int handle = wait_for_session();
     usec at = net_now();
+    int64_t sent = 0;
 
-    for (int i = 0; frame; i++, at += SECOND / FRAMES_A_SECOND) {
-        samples_sleep_until(at);
-        if (!ends_send(handle, VIDEO, frame, i % KEY_FRAME_EVERY ? bytes : KEY_FRAME_TIMES * bytes))
-            break;
-    }
-    free(frame);
+    for (int i = 0;
+         send_more(handle, VIDEO, &sent, i % KEY_FRAME_EVERY ? bytes : KEY_FRAME_TIMES * bytes);
+         i++)
+        samples_sleep_until(at += SECOND / FRAMES_A_SECOND);
     return NULL;
 }
 
@@ -169,12 +189,13 @@ static void take(void *ctx, int64_t *row)
     row[4] = (int64_t)info.chunks_resent;
     row[5] = unsent;
     row[6] = info.path_mtu;
+    row[7] = end.wrong;
 }
 
 static void measure(const char *args)
 {
-    static const char *const columns[] = { "bytes",  "video",  "rtt_us",  "sent",
-                                           "resent", "unsent", "path_mtu" };
+    static const char *const columns[] = { "bytes",  "video",  "rtt_us",   "sent",
+                                           "resent", "unsent", "path_mtu", "wrong" };
     struct samples s = { columns, COUNT(columns), take, NULL };
 
     samples_run(&s, strtol(args, NULL, 10) * MILLISECOND);
@@ -218,7 +239,8 @@ static void command(const char *args)
             break;
     }
     (void)pthread_join(receiver, NULL);
-    (void)printf("{\"code\": 0, \"took_us\": [");
+    (void)printf("{\"code\": 0, \"wrong\": %lld, \"bytes\": %lld, \"took_us\": [",
+                 (long long)end.wrong, (long long)(end.received[VIDEO] + end.received[FILES]));
     for (long i = 0; i < commands.count; i++)
         (void)printf("%s%lld", i ? ", " : "", (long long)commands.took[i]);
     (void)printf("]}\n");
@@ -323,6 +345,7 @@ int main(int argc, char **argv)
 
     if (!ends_begin(argc - 1, argv + 1))
         return 2;
+    make_pattern();
     if (!(is_device ? open_device() : open_app())) {
         (void)fprintf(stderr, "net-flow: the %s cannot be opened\n", argv[1]);
         return 1;

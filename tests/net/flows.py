@@ -134,8 +134,10 @@ class Hawser:
         return answers
 
     def flow(self, seconds):
-        received, sent = self.end(seconds)
-        return Flow(self.name, Series(received), Series(sent))
+        received, sent = (Series(answer) for answer in self.end(seconds))
+        if received.column("wrong")[-1] or not received.grown("bytes"):
+            raise servers.lab.LabError(f"{self.name}: not what was sent")
+        return Flow(self.name, received, sent)
 
 
 class Tcp:
