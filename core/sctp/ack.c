@@ -13,16 +13,32 @@ struct pass {
     bool has_once;  /* something among them was sent but once */
 };
 
+/* The peer need not have it: we told it not to wait. So it says nothing of the path. */
+static void ack_given_up(struct pass *p, uint32_t tsn, struct tx_chunk *c)
+{
+    if (tsn == p->s->tx.rtt_tsn)
+        p->s->tx.is_timing = false;
+    if (c->state == TX_IN_FLIGHT)
+        tx_leave_flight(p->s, c);
+    p->s->tx.lost_count -= c->state == TX_LOST;
+    c->state = TX_ACKED;
+    p->bytes += tx_chunk_bytes(c);
+}
+
 static void ack_one(struct pass *p, uint32_t tsn, struct tx_chunk *c)
 {
     struct sctp *s = p->s;
 
     if (c->state == TX_ACKED)
         return;
+    if (abandon_is_told(s, tsn)) {
+        ack_given_up(p, tsn, c);
+        return;
+    }
     if (c->state == TX_IN_FLIGHT) {
         tx_leave_flight(s, c);
     } else {
-        s->tx.lost_count--;
+        s->tx.lost_count -= c->state == TX_LOST;
         if (!tx_is_of_old_path(s, c))
             s->tx.throughput.lost -= tx_chunk_bytes(c); /* it was not */
     }
@@ -49,10 +65,14 @@ static void advance_base(struct pass *p, uint32_t cum_tsn)
         struct tx_chunk *c = tx_chunk_at(s, s->tx.base_tsn);
 
         ack_one(p, s->tx.base_tsn, c);
-        queue_release(s, stream_find(s, c->stream), c);
+        if (tsn_before(s->tx.advanced_tsn, s->tx.base_tsn)) {
+            queue_release(s, stream_find(s, c->stream), c);
+            s->tx.advanced_tsn = s->tx.base_tsn;
+        }
         s->tx.base_tsn++;
     }
     s->tx.resend_from = tsn_max(s->tx.resend_from, s->tx.base_tsn);
+    s->tx.told_tsn = tsn_max(s->tx.told_tsn, cum_tsn);
     tsn_set_drop_to(&s->tx.sacked, cum_tsn);
 }
 
@@ -141,6 +161,7 @@ static void after_ack(struct pass *p, bool has_advanced)
     }
     if (p->by_path)
         tell_congestion_control(p);
+    abandon_on_sack(s, p->now);
     if (s->tx.base_tsn == s->tx.next_tsn)
         s->t3_at = USEC_NEVER; /* §6.3.2 R2 */
     else if (has_advanced)

@@ -123,7 +123,8 @@ struct stream {
 enum tx_chunk_state {
     TX_IN_FLIGHT,
     TX_ACKED, /* by a gap block; the payload stays, for a peer may change its mind (S18) */
-    TX_LOST   /* waiting to be sent again */
+    TX_LOST,  /* waiting to be sent again */
+    TX_GONE   /* neither on its way nor to be sent again: given up */
 };
 
 /* One outstanding TSN. Its payload is in its stream's chain. */
@@ -134,9 +135,12 @@ struct tx_chunk {
     uint16_t at; /* in block->data */
     uint16_t len, stream;
     uint8_t flags;
-    uint8_t state; /* enum tx_chunk_state */
+    uint8_t state;      /* enum tx_chunk_state */
+    uint8_t header_len; /* DATA's or I-DATA's */
     bool is_retransmitted;
-    bool is_wide;    /* its packet was longer than pmtu.base */
+    bool is_wide;     /* its packet was longer than pmtu.base */
+    bool is_given_up; /* its message is: never sent again, and the peer is told not to wait */
+    uint16_t retransmits;
     uint64_t packet; /* tx.packet of the last time it was sent */
     usec sent_at;
 
@@ -160,10 +164,16 @@ struct throughput {
 };
 
 struct tx {
+    bool may_forward;        /* the peer takes FORWARD-TSN, or with I-DATA I-FORWARD-TSN */
+    bool is_interleaved;     /* I-DATA is sent, RFC 8260: fragments of several streams mix */
     struct tx_chunk *chunks; /* ring by TSN */
     uint32_t chunks_cap;     /* a power of two */
     uint32_t base_tsn;       /* oldest not cumulatively acknowledged */
     uint32_t next_tsn;
+    uint32_t advanced_tsn; /* RFC 3758's Advanced.Peer.Ack.Point: payload up to it is released */
+    uint32_t told_tsn;     /* in the last FORWARD-TSN … */
+    usec told_at;          /* … and when */
+    bool is_forward_due;
     uint32_t resend_from; /* no lost chunk lies before it */
     uint32_t lost_count;
     size_t flight_bytes;     /* chunks in flight with headers: what the network holds */
@@ -202,7 +212,7 @@ struct tx {
     uint32_t *retried; /* ring of RETRIED_MAX TSNs in the order they were sent again */
     uint32_t retried_first, retried_count;
     struct stream *ready[SCTP_CLASSES]; /* the scheduler's circles: the last served, or NULL */
-    struct stream *current; /* amid a message: its fragments' TSNs must be consecutive */
+    struct stream *current; /* amid a message, if its fragments' TSNs must be consecutive */
     struct stream *waiters; /* that met ERR_LIMIT */
 };
 
@@ -285,7 +295,7 @@ struct sctp {
 
     usec t1_at, t2_at, t3_at, t5_at, probe_at, pace_at, sack_at, heartbeat_at, heartbeat_lost_at,
         reconfig_at;
-    usec pool_retry_at, hold_at;
+    usec pool_retry_at, hold_at, give_up_at;
 
     bool is_up_untold, is_closed_untold;
     enum sctp_reason reason;
@@ -407,6 +417,8 @@ void loss_change_path(struct sctp *s, usec now, usec hold_us, bool old_is_dead);
 
 /* tx.c */
 void tx_init(struct sctp *s);
+void tx_learn_peer(struct sctp *s, uint8_t both); /* bits of enum init_extension both ends have */
+bool tx_reserve_chunk(struct sctp *s);            /* room in the ring for next_tsn */
 void tx_deinit(struct sctp *s);
 void tx_trim(struct sctp *s); /* gives back what only a busy one needs */
 struct tx_chunk *tx_chunk_at(const struct sctp *s, uint32_t tsn);
@@ -421,10 +433,20 @@ void tx_fill(struct sctp *s, usec now, struct wr *w);
 
 /* queue.c */
 void place_advance(struct place *p, size_t len); /* by bytes that are there */
-void queue_cut(struct chain *c, struct place p, size_t len);
+void queue_cut(struct chain *c, struct place *p, size_t len);
 void queue_release(struct sctp *s, struct stream *st, const struct tx_chunk *c);
 void queue_wake_waiters(struct sctp *s);
 void queue_pool_tick(struct sctp *s, usec now);
+
+/* abandon.c */
+void abandon_note(struct sctp *s, const struct stream *st);     /* what is next there */
+bool abandon_shed(struct sctp *s, usec now, struct stream *st); /* what has expired there */
+bool abandon_instead(struct sctp *s, usec now, uint32_t tsn);   /* of sending it again */
+bool abandon_is_told(const struct sctp *s, uint32_t tsn);       /* by FORWARD-TSN */
+void abandon_on_sack(struct sctp *s, usec now);
+bool abandon_repeat(struct sctp *s); /* nothing was heard; false: there is nothing to tell */
+void abandon_encode(struct sctp *s, usec now, struct wr *w); /* FORWARD-TSN */
+void abandon_tick(struct sctp *s, usec now);
 
 /* throughput.c */
 void throughput_note_sent(struct sctp *s, usec now,
@@ -443,7 +465,8 @@ void pace_arm(struct sctp *s, usec now);
 /* sched.c */
 void sched_add(struct sctp *s, struct stream *st);
 struct stream *sched_next(struct sctp *s); /* NULL: nothing to send */
-void sched_done(struct sctp *s, struct stream *st, size_t len, bool message_ended);
+void sched_done(struct sctp *s, struct stream *st, size_t len, bool may_change);
+void sched_remove(struct sctp *s, struct stream *st); /* it has nothing to send any more */
 bool sched_is_empty(const struct sctp *s);
 
 /* reconfig.c */

@@ -161,6 +161,7 @@ void handshake_learn_peer(struct sctp *s, const struct peer_init *peer)
     s->peer_tag = peer->tag;
     s->peer_extensions = peer->extensions;
     s->tx.peer_rwnd = peer->a_rwnd;
+    tx_learn_peer(s, handshake_our_extensions(s) & peer->extensions);
     s->out_streams = peer->in_streams < s->cfg.streams_max ? peer->in_streams : s->cfg.streams_max;
     rx_start(s, peer->tsn);
     s->reconfig.expected_seq = peer->tsn; /* RFC 6525 §4.1: numbering begins at the initial TSN */

@@ -157,16 +157,20 @@ void loss_arm_probe(struct sctp *s, usec now)
 
 void loss_on_probe_due(struct sctp *s)
 {
+    uint32_t tsn = s->tx.next_tsn - 1;
     struct tx_chunk *last;
 
     s->probe_at = USEC_NEVER;
     if (s->tx.base_tsn == s->tx.next_tsn || s->tx.lost_count)
         return;
-    last = tx_chunk_at(s, s->tx.next_tsn - 1);
+    s->tx.has_probed = abandon_repeat(s);
+    while (tsn != s->tx.base_tsn && tx_chunk_at(s, tsn)->state != TX_IN_FLIGHT)
+        tsn--;
+    last = tx_chunk_at(s, tsn);
     if (last->state != TX_IN_FLIGHT)
         return;
     last->flags |= DATA_SACK_NOW;
-    loss_mark(s, s->tx.next_tsn - 1, last);
+    loss_mark(s, tsn, last);
     s->tx.may_resend_at_once = true;
     s->tx.has_probed = s->tx.was_probed = true;
 }
@@ -201,6 +205,7 @@ void loss_on_timeout(struct sctp *s, usec now)
     s->probe_at = USEC_NEVER;
     forget_reports(s);
     loss_mark_all(s);
+    (void)abandon_repeat(s);
     loss_arm_t3(s, now);
 }
 
@@ -237,8 +242,10 @@ void loss_change_path(struct sctp *s, usec now, usec hold_us, bool old_is_dead)
     s->tx.hold_loss_until = is_waiting && !old_is_dead ? now + hold_us : now;
     s->hold_at = is_waiting && !old_is_dead ? s->tx.hold_loss_until : USEC_NEVER;
     s->probe_at = USEC_NEVER;
-    if (old_is_dead && assoc_may_send_data(s))
+    if (old_is_dead && assoc_may_send_data(s)) {
         loss_mark_all(s);
+        (void)abandon_repeat(s);
+    }
     if (s->t3_at == USEC_NEVER)
         return;
     loss_arm_t3(s, now);

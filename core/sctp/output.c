@@ -138,10 +138,16 @@ static bool add_cookie_echo(struct sctp *s, usec now, struct wr *w)
     return true;
 }
 
+static bool is_control_due(const struct sctp *s)
+{
+    return s->tx.is_forward_due || s->is_shutdown_due || s->is_shutdown_ack_due ||
+           s->reconfig.is_due;
+}
+
 static bool send_bundle(struct sctp *s, usec now, struct out *out)
 {
     struct wr w = begin_packet(s, out, s->peer_tag);
-    bool has_cookie;
+    bool has_cookie, was_due;
 
     if (!w.cap)
         return false;
@@ -154,10 +160,14 @@ static bool send_bundle(struct sctp *s, usec now, struct out *out)
             heartbeat_encode(s, now, &w);
         if (s->reconfig.is_due && wr_left(&w) >= PACKET_MIN + 2 * s->reconfig.asked_count)
             reconfig_encode(s, now, &w);
+        if (s->tx.is_forward_due && assoc_may_send_data(s))
+            abandon_encode(s, now, &w);
     }
+    was_due = is_control_due(s);
     if (has_cookie || assoc_may_send_data(s))
         tx_fill(s, now, &w);
-    return end_packet(s, out, &w, has_cookie ? CHECKSUM_SUMMED : CHECKSUM_AS_AGREED);
+    return end_packet(s, out, &w, has_cookie ? CHECKSUM_SUMMED : CHECKSUM_AS_AGREED) ||
+           (is_control_due(s) && !was_due); /* what would have been sent was given up */
 }
 
 /* Alone, and at the beginning of a run, whose other packets may not be longer than its first. */

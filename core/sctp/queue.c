@@ -101,17 +101,38 @@ static void cut_tail(struct chain *c, struct place from, size_t len)
 {
     if (!from.block)
         from = (struct place){ c->first, c->first->start };
-    queue_cut(c, from, len);
+    queue_cut(c, &from, len);
 }
 
-/* Removes len bytes that begin at p. */
-void queue_cut(struct chain *c, struct place p, size_t len)
+/* b is empty, and others are not: p, where it was, goes to what is next to it. */
+static void unlink_empty(struct chain *c, struct block *b, struct place *p)
 {
-    struct block *b = p.block;
-    size_t n = b->end - p.at < len ? b->end - p.at : len;
+    struct block *before = c->first;
+
+    if (before == b) {
+        c->first = b->next;
+        *p = (struct place){ b->next, b->next->start };
+        pool_put(c->pool, b);
+        return;
+    }
+    while (before->next != b)
+        before = before->next;
+    before->next = b->next;
+    if (c->last == b)
+        c->last = before;
+    *p = (struct place){ before, before->end };
+    place_advance(p, 0);
+    pool_put(c->pool, b);
+}
+
+/* Removes len bytes that begin at p, which is then where those behind them are. */
+void queue_cut(struct chain *c, struct place *p, size_t len)
+{
+    struct block *b = p->block;
+    size_t n = b->end - p->at < len ? b->end - p->at : len;
 
     c->len -= len;
-    memmove(b->data + p.at, b->data + p.at + n, b->end - p.at - n);
+    memmove(b->data + p->at, b->data + p->at + n, b->end - p->at - n);
     b->end -= (uint32_t)n;
     for (len -= n; len; len -= n) {
         struct block *next = b->next;
@@ -127,6 +148,10 @@ void queue_cut(struct chain *c, struct place p, size_t len)
     }
     if (c->len == 0)
         chain_drop(c, 0);
+    else if (b->start == b->end)
+        unlink_empty(c, b, p);
+    else
+        place_advance(p, 0);
 }
 
 /* Where a message's bytes come from: a chain, or else memory. */
@@ -230,6 +255,7 @@ static int enqueue(struct sctp *s, usec now, struct stream *st, const struct sct
     s->tx.queued_bytes += RECORD + len;
     s->tx.payload_bytes += len;
     sched_add(s, st);
+    abandon_note(s, st);
     return ERR_OK;
 }
 

@@ -1,6 +1,7 @@
 /* Which stream sends next: the most urgent class that has something; within it a circle of streams
- * that take turns of as many bytes as their weights allow (deficit round robin). Only between
- * messages is there a choice, for the fragments of one have consecutive TSNs (RFC 9260 §6.9). */
+ * that take turns of as many bytes as their weights allow (deficit round robin). With I-DATA there
+ * is a choice at every chunk, otherwise only between messages, for the fragments of one have
+ * consecutive TSNs (RFC 9260 §6.9). */
 #include "core/sctp/assoc.h"
 
 #define TURN_BYTES 4096 /* times the weight */
@@ -40,6 +41,14 @@ static void take_out(struct sctp *s, struct stream *st)
     st->tx.ready_next = NULL;
 }
 
+void sched_remove(struct sctp *s, struct stream *st)
+{
+    if (s->tx.current == st)
+        s->tx.current = NULL;
+    if (st->tx.ready_next)
+        take_out(s, st);
+}
+
 static struct stream *first_ready(const struct sctp *s)
 {
     for (size_t class = 0; class < SCTP_CLASSES; class ++)
@@ -71,12 +80,12 @@ static void end_turn(struct stream **last)
     }
 }
 
-/* st is the stream sched_next() named: a chunk of it has gone. */
-void sched_done(struct sctp *s, struct stream *st, size_t len, bool message_ended)
+/* st is the stream sched_next() named: a chunk of it has gone, and another may be next. */
+void sched_done(struct sctp *s, struct stream *st, size_t len, bool may_change)
 {
     st->tx.turn_left -= (int)len;
-    s->tx.current = message_ended ? NULL : st;
-    if (!message_ended)
+    s->tx.current = may_change ? NULL : st;
+    if (!may_change)
         return;
     if (!st->tx.unsent)
         take_out(s, st);

@@ -91,8 +91,9 @@ struct sctp_info {
     uint64_t sent_packets, received_packets, sent_bytes, received_bytes; /* SCTP packets */
     uint64_t data_chunks_sent, data_chunks_received, retransmitted_chunks;
     uint64_t fast_retransmits, timeouts, duplicate_chunks;
-    uint64_t lost_chunks;     /* taken for lost, each time … */
-    uint64_t spurious_chunks; /* … and of those, the ones that turned out to have arrived */
+    uint64_t given_up_messages; /* ours, whole or in part never sent */
+    uint64_t lost_chunks;       /* taken for lost, each time … */
+    uint64_t spurious_chunks;   /* … and of those, the ones that turned out to have arrived */
 
     /* What congestion control knows of the path; 0: nothing yet. */
     usec min_rtt_us;
@@ -182,7 +183,8 @@ void sctp_consume(struct sctp *s, usec now, uint16_t stream, size_t len);
 bool sctp_recv_whole(const struct sctp *s, uint16_t stream, size_t *len);
 
 /* As sctp_consume(), for up to len bytes of the oldest unread message of the stream, which go
- * behind those of `to`, a chain of any pool. Returns how many; *ends tells whether that was its end. */
+ * behind those of `to`, a chain of any pool. Returns how many; *ends tells whether that was its
+ * end. */
 size_t sctp_recv_chain(struct sctp *s, usec now, uint16_t stream, struct chain *to, size_t len,
                        bool *ends);
 

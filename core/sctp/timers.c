@@ -71,15 +71,16 @@ void sctp_tick(struct sctp *s, usec now)
     reconfig_tick(s, now);
     pmtu_tick(s, now);
     queue_pool_tick(s, now);
+    abandon_tick(s, now);
 }
 
 usec sctp_next_timeout(const struct sctp *s)
 {
-    const usec all[] = { s->t1_at,       s->t2_at,         s->t3_at,
-                         s->t5_at,       s->sack_at,       s->heartbeat_at,
-                         s->reconfig_at, s->pool_retry_at, s->heartbeat_lost_at,
-                         s->probe_at,    s->hold_at,       s->pace_at,
-                         s->pmtu.lost_at };
+    const usec all[] = { s->t1_at,        s->t2_at,         s->t3_at,
+                         s->t5_at,        s->sack_at,       s->heartbeat_at,
+                         s->reconfig_at,  s->pool_retry_at, s->heartbeat_lost_at,
+                         s->probe_at,     s->hold_at,       s->pace_at,
+                         s->pmtu.lost_at, s->give_up_at };
     usec least = USEC_NEVER;
 
     for (size_t i = 0; i < COUNT(all); i++)

@@ -8,12 +8,19 @@ void tx_init(struct sctp *s)
 {
     s->tx.base_tsn = s->tx.next_tsn = s->tx.resend_from = s->initial_tsn;
     s->tx.judge_tsn = s->initial_tsn;
+    s->tx.advanced_tsn = s->tx.told_tsn = s->initial_tsn - 1;
     s->tx.reordering = REORDERING_LEAST;
     s->tx.probe_rtts = PROBE_RTTS_LEAST;
     tsn_set_init(&s->tx.sacked, GAPS_MAX);
     tsn_set_init(&s->tx.reported, GAPS_MAX);
     tsn_set_init(&s->tx.fresh, GAPS_MAX);
     s->reconfig.next_request_seq = s->initial_tsn; /* RFC 6525 §4.1 */
+}
+
+void tx_learn_peer(struct sctp *s, uint8_t both)
+{
+    s->tx.is_interleaved = both & INIT_I_DATA;
+    s->tx.may_forward = both & (s->tx.is_interleaved ? INIT_I_FORWARD_TSN : INIT_FORWARD_TSN);
 }
 
 void tx_deinit(struct sctp *s)
@@ -46,7 +53,7 @@ struct tx_chunk *tx_chunk_at(const struct sctp *s, uint32_t tsn)
 
 size_t tx_chunk_bytes(const struct tx_chunk *c)
 {
-    return DATA_HEADER_LEN + padded(c->len);
+    return c->header_len + padded(c->len);
 }
 
 bool tx_is_of_old_path(const struct sctp *s, const struct tx_chunk *c)
@@ -71,7 +78,7 @@ void tx_leave_flight(struct sctp *s, const struct tx_chunk *c)
 }
 
 /* Grows while there is memory; without it the window is as wide as the ring already is. */
-static bool reserve_chunk(struct sctp *s)
+bool tx_reserve_chunk(struct sctp *s)
 {
     uint32_t used = s->tx.next_tsn - s->tx.base_tsn;
     uint32_t cap = s->tx.chunks_cap ? 2 * s->tx.chunks_cap : TX_CHUNKS_MIN;
@@ -117,7 +124,7 @@ static void begin_message(struct stream *st)
 }
 
 /* Its first fragment takes its number, so that one never begun leaves no hole. */
-static void advance_message(struct stream *st, size_t len)
+static void advance_message(struct sctp *s, struct stream *st, size_t len)
 {
     if (st->tx.fsn++ == 0)
         st->tx.mids[st->tx.message->is_unordered]++;
@@ -128,6 +135,7 @@ static void advance_message(struct stream *st, size_t len)
         return;
     st->tx.message = NULL;
     place_advance(&st->tx.next_message, sizeof *st->tx.message);
+    abandon_note(s, st);
 }
 
 static void encode_chunk(struct wr *w, uint32_t tsn, const struct tx_chunk *c)
@@ -142,7 +150,10 @@ static void encode_chunk(struct wr *w, uint32_t tsn, const struct tx_chunk *c)
         .payload.len = c->len,
     };
 
-    data_header_encode(w, &d);
+    if (c->header_len == I_DATA_HEADER_LEN)
+        i_data_header_encode(w, &d);
+    else
+        data_header_encode(w, &d);
     copy_out(w, c->block, c->at, c->len);
     wr_zero(w, padded(c->len) - c->len);
 }
@@ -190,6 +201,7 @@ static void note_resent(struct sctp *s, usec now, const struct wr *w, struct tx_
 
     s->tx.lost_count--;
     c->is_retransmitted = true;
+    c->retransmits++;
     if (s->tx.is_timing && !tsn_before(s->tx.rtt_tsn, tsn))
         s->tx.is_timing = false; /* Karn: §6.3.1 C5 */
     note_written(s, now, w, c);
@@ -232,7 +244,11 @@ static void resend_lost(struct sctp *s, usec now, struct wr *w)
     bool may_resend = s->tx.may_resend_at_once, has_sent = false;
 
     while (s->tx.lost_count && (may_resend || !is_window_full(s))) {
-        if (!resend_chunk(s, now, w, first_lost(s)))
+        struct tx_chunk *c = first_lost(s);
+
+        if (abandon_instead(s, now, s->tx.resend_from))
+            continue;
+        if (!resend_chunk(s, now, w, c))
             break;
         has_sent = true;
     }
@@ -255,13 +271,18 @@ static size_t longest_chunk(const struct sctp *s)
     return room / ((room + least - 1) / least);
 }
 
+static uint8_t header_len(const struct sctp *s)
+{
+    return s->tx.is_interleaved ? I_DATA_HEADER_LEN : DATA_HEADER_LEN;
+}
+
 /* How much of the message the next chunk takes: all that fits, but no crumb to fill a packet up. */
 static size_t next_len(const struct sctp *s, const struct stream *st, const struct wr *w)
 {
-    size_t left = wr_left(w), longest = longest_chunk(s), room;
+    size_t left = wr_left(w), longest = longest_chunk(s), header = header_len(s), room;
 
     left = left < longest ? left : longest;
-    room = left > DATA_HEADER_LEN ? (left - DATA_HEADER_LEN) & ~3u : 0;
+    room = left > header ? (left - header) & ~3u : 0;
     if (st->tx.message_left <= room)
         return st->tx.message_left;
     return room >= FRAGMENT_MIN || w->len == COMMON_HEADER_LEN ? room : 0;
@@ -319,9 +340,10 @@ static void send_chunk(struct sctp *s, usec now, struct wr *w, struct stream *st
         .len = (uint16_t)len,
         .stream = st->id,
         .flags = flags_of_next(st, ends),
+        .header_len = header_len(s),
     };
-    advance_message(st, len);
-    sched_done(s, st, len, ends);
+    advance_message(s, st, len);
+    sched_done(s, st, len, ends || s->tx.is_interleaved);
     if (is_answer_awaited(s, now, tx_chunk_bytes(c)))
         c->flags |= DATA_SACK_NOW;
     s->tx.next_tsn++;
@@ -346,11 +368,13 @@ static void send_new(struct sctp *s, usec now, struct wr *w)
             s->tx.is_cwnd_limited = true;
             return;
         }
+        if (abandon_shed(s, now, st))
+            continue;
         begin_message(st);
         len = next_len(s, st, w);
         if (len == 0)
             return; /* the next packet takes it */
-        if (!does_peer_have_room(s, len) || !reserve_chunk(s)) {
+        if (!does_peer_have_room(s, len) || !tx_reserve_chunk(s)) {
             s->tx.is_cwnd_limited = false;
             return;
         }
