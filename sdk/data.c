@@ -93,6 +93,55 @@ int hawser_keep_alive(int handle, int on)
     return code;
 }
 
+struct priority {
+    struct link *link;
+    unsigned channel, priority_class, weight;
+    int err;
+};
+
+static void set_priority_on_loop(void *ctx)
+{
+    struct priority *p = ctx;
+
+    p->err = ERR_WRONG_STATE;
+    if (p->link->session)
+        p->err = session_set_priority(p->link->session, p->channel, p->priority_class, p->weight);
+}
+
+/* What a call on a session that is over, or closing, answers. */
+static int code_of(struct link *l, int err)
+{
+    int code = rings_end_code(&l->rings);
+
+    if (err == ERR_OK)
+        return HAWSER_ERR_OK;
+    if (err == ERR_NOMEM)
+        return HAWSER_ERR_NO_MEMORY;
+    if (err == ERR_INVALID)
+        return HAWSER_ERR_INVALID;
+    return code ? code : HAWSER_ERR_CLOSED_LOCALLY;
+}
+
+int hawser_set_priority(int handle, int channel, int priority_class, int weight)
+{
+    struct priority p = { .channel = (unsigned)channel,
+                          .priority_class = (unsigned)priority_class,
+                          .weight = (unsigned)weight };
+    int code = call_enter_channel(handle, channel, "", 0, &p.link);
+
+    if (code)
+        return code;
+    if (priority_class < 1 || priority_class >= HAWSER_CLASSES || weight < 1 ||
+        weight > HAWSER_WEIGHT_MAX) {
+        code = HAWSER_ERR_INVALID;
+    } else {
+        io_loop_run(lib.loop, set_priority_on_loop, &p);
+        code = code_of(p.link, p.err);
+    }
+    call_leave_link(p.link);
+    return code;
+}
+
 static int close_link(int handle, unsigned reason)
 {
     struct link *l;

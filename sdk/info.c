@@ -108,20 +108,71 @@ static void fill_path(const struct question *q, struct hawser_session_info *info
         info->direct_retry_us = usec_max(s->retry_at - q->now, 0);
 }
 
-static void fill_channels(struct link *l, const struct session_info *from,
-                          struct hawser_session_info *to)
+static void fill_channels(const struct question *q, struct hawser_session_info *to)
 {
+    const struct session_info *from = &q->info;
+
     for (unsigned i = 0; i < HAWSER_CHANNELS; i++) {
         struct ring_fill fill;
 
-        rings_get_fill(&l->rings, i, &fill);
+        rings_get_fill(&q->link->rings, i, &fill);
         to->channel[i] = (struct hawser_channel_info){
             .sent = fill.sent,
             .received = fill.received,
             .unsent = (uint32_t)(fill.unsent + from->unsent[i]),
             .unread = (uint32_t)(fill.unread + from->unread[i]),
+            .credit = from->credit[i] < UINT32_MAX ? (uint32_t)from->credit[i] : UINT32_MAX,
+            .priority_class = from->priority_class[i],
+            .weight = from->weight[i],
+            .is_lossy = from->lossy >> i & 1,
+            .peer_is_lossy = from->peer_lossy >> i & 1,
+            .send_rate = meter_rate(&from->channel[i].sending, q->now),
+            .receive_rate = meter_rate(&from->channel[i].receiving, q->now),
         };
+        to->send_rate += to->channel[i].send_rate;
+        to->receive_rate += to->channel[i].receive_rate;
     }
+}
+
+static const struct {
+    const char *name; /* as the core has it */
+    enum hawser_congestion state;
+} congestion_states[] = {
+    { "startup", HAWSER_CONGESTION_STARTUP }, { "drain", HAWSER_CONGESTION_DRAIN },
+    { "down", HAWSER_CONGESTION_DOWN },       { "cruise", HAWSER_CONGESTION_CRUISE },
+    { "up", HAWSER_CONGESTION_UP },           { "probe_rtt", HAWSER_CONGESTION_PROBE_RTT },
+};
+
+static void fill_congestion(const struct session_info *s, struct hawser_session_info *info)
+{
+    const char *name = s->sctp.congestion_state ? s->sctp.congestion_state : "";
+
+    (void)snprintf(info->congestion_name, sizeof info->congestion_name, "%s", name);
+    for (size_t i = 0; i < COUNT(congestion_states); i++)
+        if (strcmp(name, congestion_states[i].name) == 0)
+            info->congestion = congestion_states[i].state;
+    info->delivery_rate = s->sctp.delivery_rate;
+    info->pacing_rate = s->sctp.pacing_rate;
+    info->chunks_lost = s->sctp.lost_chunks;
+    info->chunks_spurious = s->sctp.spurious_chunks;
+    info->congestion_window = s->sctp.cwnd_bytes;
+    info->in_flight = s->sctp.flight_bytes;
+    info->rtt_min_us = s->sctp.min_rtt_us;
+}
+
+/* What is queued beyond what is on its way waits for the path; what waits before it for the peer. */
+static enum hawser_limit limit_of(const struct session_info *s)
+{
+    bool has_unsent = s->sctp.queued_bytes > s->sctp.flight_bytes;
+
+    if (!s->has_path)
+        return HAWSER_LIMIT_PATH;
+    if (!has_unsent || s->sctp.is_app_limited)
+        return s->waiting ? HAWSER_LIMIT_CREDIT : HAWSER_LIMIT_APPLICATION;
+    if (s->sctp.peer_room_bytes < s->path_mtu)
+        return HAWSER_LIMIT_CREDIT;
+    return s->sctp.flight_bytes + s->path_mtu > s->sctp.cwnd_bytes ? HAWSER_LIMIT_CONGESTION
+                                                                   : HAWSER_LIMIT_PACING;
 }
 
 static void fill_info(struct question *q, struct hawser_session_info *info)
@@ -140,7 +191,9 @@ static void fill_info(struct question *q, struct hawser_session_info *info)
     info->packets_dropped = s->dropped;
     info->chunks_sent = s->sctp.data_chunks_sent;
     info->chunks_resent = s->sctp.retransmitted_chunks;
-    fill_channels(q->link, s, info);
+    fill_channels(q, info);
+    fill_congestion(s, info);
+    info->limit = limit_of(s);
 }
 
 /* The question is asked on the loop's thread, and answered when this returns. */

@@ -23,6 +23,13 @@ const char *describe_fate(enum hawser_pair_fate fate)
     return fate <= HAWSER_PAIR_FAILED ? names[fate] : "unknown";
 }
 
+const char *describe_limit(enum hawser_limit limit)
+{
+    static const char *const names[] = { "application", "credit", "congestion", "pacing", "path" };
+
+    return limit <= HAWSER_LIMIT_PATH ? names[limit] : "unknown";
+}
+
 json_t *describe_pairs_json(int handle)
 {
     struct hawser_pair pairs[HAWSER_PAIRS_MAX];
@@ -51,6 +58,17 @@ static json_t *path_json(const struct hawser_session_info *i)
                      (json_int_t)i->rtt_us);
 }
 
+static json_t *transport_json(const struct hawser_session_info *i)
+{
+    return json_pack(
+        "{sI sI sI sI sI sI sI sI sI ss ss}", "send_rate", (json_int_t)i->send_rate, "receive_rate",
+        (json_int_t)i->receive_rate, "delivery_rate", (json_int_t)i->delivery_rate, "pacing_rate",
+        (json_int_t)i->pacing_rate, "chunks_lost", (json_int_t)i->chunks_lost, "chunks_spurious",
+        (json_int_t)i->chunks_spurious, "congestion_window", (json_int_t)i->congestion_window,
+        "in_flight", (json_int_t)i->in_flight, "rtt_min_us", (json_int_t)i->rtt_min_us,
+        "congestion", i->congestion_name, "limit", describe_limit(i->limit));
+}
+
 static json_t *channels_json(const struct hawser_session_info *info)
 {
     json_t *channels = json_array();
@@ -58,9 +76,16 @@ static json_t *channels_json(const struct hawser_session_info *info)
     for (int i = 0; i < HAWSER_CHANNELS; i++) {
         const struct hawser_channel_info *c = &info->channel[i];
 
-        json_array_append_new(channels, json_pack("{sIsIsisi}", "sent", (json_int_t)c->sent,
-                                                  "received", (json_int_t)c->received, "unsent",
-                                                  (int)c->unsent, "unread", (int)c->unread));
+        json_array_append_new(
+            channels,
+            json_pack("{sI sI sI sI sI sI sI sb sb sI sI sI sI}", "sent", (json_int_t)c->sent,
+                      "received", (json_int_t)c->received, "unsent", (json_int_t)c->unsent,
+                      "unread", (json_int_t)c->unread, "credit",
+                      c->credit < UINT32_MAX ? (json_int_t)c->credit : -1, "class",
+                      (json_int_t)c->priority_class, "weight", (json_int_t)c->weight, "lossy",
+                      c->is_lossy, "peer_lossy", c->peer_is_lossy, "send_rate",
+                      (json_int_t)c->send_rate, "receive_rate", (json_int_t)c->receive_rate,
+                      "given_up", (json_int_t)c->given_up, "dropped", (json_int_t)c->dropped));
     }
     return channels;
 }
@@ -68,7 +93,7 @@ static json_t *channels_json(const struct hawser_session_info *info)
 json_t *describe_session_json(int handle)
 {
     struct hawser_session_info i;
-    json_t *session, *path;
+    json_t *session, *part;
 
     if (hawser_session_info(handle, &i))
         return NULL;
@@ -79,9 +104,12 @@ json_t *describe_session_json(int handle)
         (json_int_t)i.packets_sent, "packets_received", (json_int_t)i.packets_received,
         "packets_dropped", (json_int_t)i.packets_dropped, "chunks_sent", (json_int_t)i.chunks_sent,
         "chunks_resent", (json_int_t)i.chunks_resent, "channels", channels_json(&i));
-    path = path_json(&i);
-    (void)json_object_update(session, path);
-    json_decref(path);
+    part = path_json(&i);
+    (void)json_object_update(session, part);
+    json_decref(part);
+    part = transport_json(&i);
+    (void)json_object_update(session, part);
+    json_decref(part);
     if (*i.why_relayed)
         (void)json_object_set_new(session, "why_relayed", json_string(i.why_relayed));
     return session;

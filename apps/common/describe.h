@@ -20,6 +20,9 @@ void describe_session(const struct hawser_session_info *info, char *text, size_t
 const char *describe_end(enum hawser_end_kind kind);
 const char *describe_fate(enum hawser_pair_fate fate);
 
+/* What keeps more from being sent: "application", "credit", "congestion", "pacing", "path". */
+const char *describe_limit(enum hawser_limit limit);
+
 /* Every pair that was tried: an array, best first. */
 json_t *describe_pairs_json(int handle);
 

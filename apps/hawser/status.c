@@ -3,6 +3,7 @@
 #include "apps/common/ask.h"
 #include "apps/common/client.h"
 #include "apps/common/describe.h"
+#include "apps/common/progress.h"
 #include "apps/common/say.h"
 #include "apps/hawser/commands.h"
 #include "apps/hawser/local.h"
@@ -30,6 +31,43 @@ static void say_device(const json_t *info)
     say("files    %s", json_is_true(json_object_get(info, "files")) ? "served" : "not served");
 }
 
+static const char *rate_of(uint64_t bytes, char text[32])
+{
+    progress_format_bytes((double)bytes, text, 32);
+    return text;
+}
+
+static void say_transport(const struct hawser_session_info *s)
+{
+    char a[32], b[32];
+
+    say("loss     %.2f %%: %llu of %llu chunks sent again, %llu of them for nothing",
+        (double)s->loss_ppm / 10000, (unsigned long long)s->chunks_resent,
+        (unsigned long long)s->chunks_sent, (unsigned long long)s->chunks_spurious);
+    say("rates    %s/s out, %s/s in", rate_of(s->send_rate, a), rate_of(s->receive_rate, b));
+    say("delivers %s/s, paced to %s/s", s->delivery_rate ? rate_of(s->delivery_rate, a) : "?",
+        rate_of(s->pacing_rate, b));
+    say("window   %s, %s on their way; %s, least round trip %.1f ms; held by the %s",
+        rate_of(s->congestion_window, a), rate_of(s->in_flight, b), s->congestion_name,
+        (double)s->rtt_min_us / 1000, describe_limit(s->limit));
+}
+
+/* Of the channels, those that carried something or were set. */
+static void say_channels(const struct hawser_session_info *s)
+{
+    for (int i = 0; i < HAWSER_CHANNELS; i++) {
+        const struct hawser_channel_info *c = &s->channel[i];
+        char sent[32], received[32], credit[32];
+
+        if (!c->sent && !c->received && !c->is_lossy && !c->peer_is_lossy)
+            continue;
+        say("channel  %d: %s out, %s in; %s of credit, class %u, weight %u%s", i,
+            rate_of(c->sent, sent), rate_of(c->received, received),
+            c->credit < UINT32_MAX ? rate_of(c->credit, credit) : "no end", c->priority_class,
+            c->weight, c->is_lossy || c->peer_is_lossy ? ", lossy" : "");
+    }
+}
+
 static void say_session(const struct hawser_session_info *s)
 {
     char text[200];
@@ -45,8 +83,8 @@ static void say_session(const struct hawser_session_info *s)
         say("retry    direct is tried next in %lld s", (long long)(s->direct_retry_us / 1000000));
     say("connect  %.1f ms, %.1f of them after the answer", (double)s->connect_us / 1000,
         (double)s->established_us / 1000);
-    say("loss     %.2f %%: %llu of %llu chunks sent again", (double)s->loss_ppm / 10000,
-        (unsigned long long)s->chunks_resent, (unsigned long long)s->chunks_sent);
+    say_transport(s);
+    say_channels(s);
 }
 
 static void say_pairs(int handle)

@@ -24,9 +24,15 @@ int channel_init(struct channel_set *c, struct sctp *sctp)
 
 int channel_set_priority(struct channel_set *c, unsigned channel, unsigned class, unsigned weight)
 {
-    return class > 0 && class < CHANNEL_CLASSES
-               ? sctp_set_stream_priority(c->sctp, (uint16_t)channel, class, weight)
-               : ERR_INVALID;
+    int err = ERR_INVALID;
+
+    if (channel<CHANNEL_COUNT &&class> 0 && class < CHANNEL_CLASSES)
+        err = sctp_set_stream_priority(c->sctp, (uint16_t)channel, class, weight);
+    if (!err) {
+        c->priority_class[channel] = (uint8_t) class;
+        c->weight[channel] = (uint8_t)weight;
+    }
+    return err;
 }
 
 static void drop(struct channel_set *c, usec now, uint16_t stream, size_t len)
@@ -159,6 +165,11 @@ size_t channel_credit(const struct channel_set *c, unsigned channel)
     return c->has_credit ? credit_room(&c->credit[channel], c->count[channel].sent) : SIZE_MAX;
 }
 
+bool channel_waits_for_credit(const struct channel_set *c, unsigned channel)
+{
+    return c->waiting & channel_bit(channel);
+}
+
 /* ---- Sending --------------------------------------------------------------------------------- */
 
 /* How much of len the peer takes; for the rest CHANNEL_EVENT_WRITABLE follows. */
@@ -202,6 +213,12 @@ static size_t next_cut(size_t left)
     return left < CHANNEL_MESSAGE_MAX ? left : CHANNEL_MESSAGE_MAX;
 }
 
+static void note_sent(struct channel_set *c, usec now, unsigned channel, size_t len)
+{
+    c->count[channel].sent += len;
+    meter_add(&c->count[channel].sending, now, len);
+}
+
 size_t channel_send(struct channel_set *c, usec now, unsigned channel, struct bytes data)
 {
     const struct sctp_message m = message_of(c, channel, now);
@@ -214,7 +231,7 @@ size_t channel_send(struct channel_set *c, usec now, unsigned channel, struct by
             break;
         done += n;
     }
-    c->count[channel].sent += done;
+    note_sent(c, now, channel, done);
     return done;
 }
 
@@ -239,7 +256,7 @@ size_t channel_send_chain(struct channel_set *c, usec now, unsigned channel, str
             break;
         done += n;
     }
-    c->count[channel].sent += done;
+    note_sent(c, now, channel, done);
     return done;
 }
 
@@ -255,7 +272,7 @@ int channel_send_message(struct channel_set *c, usec now, unsigned channel, stru
         return ERR_LIMIT;
     err = sctp_send_chain(c->sctp, now, &m, from, len);
     if (!err)
-        c->count[channel].sent += len;
+        note_sent(c, now, channel, len);
     return err;
 }
 
@@ -310,6 +327,7 @@ static void grant(struct channel_set *c, usec now, unsigned channel)
 static void note_received(struct channel_set *c, usec now, unsigned channel, size_t len)
 {
     c->count[channel].received += len;
+    meter_add(&c->count[channel].receiving, now, len);
     check_credit(c, channel);
     if (c->has_credit && credit_is_due(&c->credit[channel], c->count[channel].received))
         grant(c, now, channel);
@@ -319,4 +337,24 @@ void channel_consume(struct channel_set *c, usec now, unsigned channel, size_t l
 {
     sctp_consume(c->sctp, now, (uint16_t)channel, len);
     note_received(c, now, channel, len);
+}
+
+size_t channel_recv_chain(struct channel_set *c, usec now, unsigned channel, struct chain *to,
+                          size_t len, bool *ends)
+{
+    struct sctp_piece piece;
+    size_t whole;
+
+    *ends = false;
+    if (!skip_to_data(c, now, (uint16_t)channel, &piece))
+        return 0;
+    if (channel_peer_is_lossy(c, channel)) {
+        if (!sctp_recv_whole(c->sctp, (uint16_t)channel, &whole))
+            return 0;
+        len = whole;
+    }
+    len = sctp_recv_chain(c->sctp, now, (uint16_t)channel, to, len, ends);
+    if (len)
+        note_received(c, now, channel, len);
+    return len;
 }

@@ -8,6 +8,7 @@
 #ifndef HAWSER_CHANNEL_H
 #define HAWSER_CHANNEL_H
 
+#include "core/base/meter.h"
 #include "core/channel/credit.h"
 #include "core/sctp/sctp.h"
 
@@ -33,6 +34,7 @@ struct channel_event {
 
 struct channel_count {
     uint64_t sent, received; /* bytes accepted from and handed to the application */
+    struct meter sending, receiving;
 };
 
 /* How what is sent on a lossy channel may be lost. */
@@ -49,6 +51,7 @@ struct channel_set {
     bool close_due;                  /* a CLOSE event is due */
     unsigned close_reason;
     struct channel_count count[CHANNEL_COUNT];
+    uint8_t priority_class[CHANNEL_COUNT], weight[CHANNEL_COUNT];
     uint8_t control[CHANNEL_CONTROL_MAX]; /* the control message that is arriving */
     size_t control_len;
     uint64_t dropped_bytes; /* of foreign streams and of in-band establishment */
@@ -87,6 +90,9 @@ bool channel_poll_event(struct channel_set *c, struct channel_event *ev);
 
 /* How many bytes of this channel the peer takes now; SIZE_MAX where there is no credit. */
 size_t channel_credit(const struct channel_set *c, unsigned channel);
+
+/* Whether bytes of this channel wait for nothing but credit. */
+bool channel_waits_for_credit(const struct channel_set *c, unsigned channel);
 
 /* Returns how many bytes were queued; if fewer than given, CHANNEL_EVENT_WRITABLE follows. */
 size_t channel_send(struct channel_set *c, usec now, unsigned channel, struct bytes data);

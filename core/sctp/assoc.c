@@ -246,6 +246,8 @@ void sctp_get_info(const struct sctp *s, struct sctp_info *info)
     info->flight_bytes = s->tx.flight_bytes;
     info->queued_bytes = s->tx.queued_bytes;
     info->unread_bytes = s->rx.unread_bytes;
+    if (s->tx.peer_rwnd > s->tx.flight_payload)
+        info->peer_room_bytes = s->tx.peer_rwnd - s->tx.flight_payload;
     info->pacing_rate = s->cc.pacing_rate;
     info->is_app_limited = s->tx.throughput.app_limited_until != 0;
     s->cc.ops->tell(&s->cc, info);

@@ -88,6 +88,7 @@ struct sctp_info {
     size_t packet_bytes; /* as long as they may be now */
     uint64_t mtu_probes, mtu_black_holes;
     size_t cwnd_bytes, flight_bytes, queued_bytes, unread_bytes;
+    size_t peer_room_bytes; /* of payload, in the peer's window beyond what is on its way */
     uint64_t sent_packets, received_packets, sent_bytes, received_bytes; /* SCTP packets */
     uint64_t data_chunks_sent, data_chunks_received, retransmitted_chunks;
     uint64_t fast_retransmits, timeouts, duplicate_chunks;

@@ -14,6 +14,23 @@ static void count_dropped(const struct session *s, struct session_info *info)
             info->dropped += layers[i]->count[v];
 }
 
+static void fill_channels(const struct session *s, struct session_info *info)
+{
+    const struct channel_set *c = &s->channels;
+
+    for (uint16_t i = 0; i < CHANNEL_COUNT; i++) {
+        info->channel[i] = c->count[i];
+        info->unsent[i] = sctp_stream_unacked_bytes(s->sctp, i);
+        info->unread[i] = sctp_stream_unread_bytes(s->sctp, i);
+        info->credit[i] = channel_credit(c, i);
+        info->priority_class[i] = c->priority_class[i];
+        info->weight[i] = c->weight[i];
+        info->waiting |= (uint16_t)(channel_waits_for_credit(c, i) << i);
+    }
+    info->lossy = c->lossy;
+    info->peer_lossy = c->peer_lossy;
+}
+
 void session_get_info(const struct session *s, struct session_info *info)
 {
     memset(info, 0, sizeof *info);
@@ -29,11 +46,7 @@ void session_get_info(const struct session *s, struct session_info *info)
     info->established_us = s->open_at == USEC_NEVER ? 0 : s->open_at - s->started_at;
     sctp_get_info(s->sctp, &info->sctp);
     count_dropped(s, info);
-    for (uint16_t i = 0; i < CHANNEL_COUNT; i++) {
-        info->channel[i] = s->channels.count[i];
-        info->unsent[i] = sctp_stream_unacked_bytes(s->sctp, i);
-        info->unread[i] = sctp_stream_unread_bytes(s->sctp, i);
-    }
+    fill_channels(s, info);
 }
 
 size_t session_get_pairs(const struct session *s, struct ice_pair_info *out, size_t max)

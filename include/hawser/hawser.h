@@ -215,6 +215,15 @@ enum hawser_path_kind {
 struct hawser_channel_info {
     uint64_t sent, received; /* application bytes accepted and delivered since the start */
     uint32_t unsent, unread; /* bytes in the buffers now */
+    uint32_t credit;         /* bytes that the peer still takes; UINT32_MAX: without end */
+    uint8_t priority_class;  /* hawser_set_priority() */
+    uint8_t weight;
+    uint8_t is_lossy;      /* hawser_set_lossy() of this side … */
+    uint8_t peer_is_lossy; /* … and of the peer */
+    uint64_t send_rate;    /* bytes a second that were handed to the transport … */
+    uint64_t receive_rate; /* … and came from it, over the last second */
+    uint64_t given_up;     /* messages, of this side's, that were not delivered for their limits */
+    uint64_t dropped;      /* messages, of the peer's, that arrived and found no room */
 };
 
 /* How an end of a path was found (RFC 8445 §5.1): an address of the host itself, as a STUN server
@@ -226,7 +235,30 @@ enum hawser_end_kind {
     HAWSER_END_RELAYED
 };
 
-#define HAWSER_WHY_MAX 160
+#define HAWSER_WHY_MAX        160
+#define HAWSER_CONGESTION_MAX 16
+
+/* What the sender is about to learn of its path (draft-ietf-ccwg-bbr §4.3): a first search for its
+ * rate; waiting for the queue that made to drain; a little less than the path takes, as much, and
+ * a little more; a look at the round trip without a queue. */
+enum hawser_congestion {
+    HAWSER_CONGESTION_OTHER,
+    HAWSER_CONGESTION_STARTUP,
+    HAWSER_CONGESTION_DRAIN,
+    HAWSER_CONGESTION_DOWN,
+    HAWSER_CONGESTION_CRUISE,
+    HAWSER_CONGESTION_UP,
+    HAWSER_CONGESTION_PROBE_RTT
+};
+
+/* What keeps more from being sent at this moment. */
+enum hawser_limit {
+    HAWSER_LIMIT_APPLICATION, /* there is nothing to send */
+    HAWSER_LIMIT_CREDIT,      /* the peer's application does not read what waits */
+    HAWSER_LIMIT_CONGESTION,  /* as much is on its way as the path holds */
+    HAWSER_LIMIT_PACING,      /* the next packet's time has not come */
+    HAWSER_LIMIT_PATH         /* there is no path */
+};
 
 struct hawser_session_info {
     char peer_id[HAWSER_ID_MAX];
@@ -248,6 +280,19 @@ struct hawser_session_info {
     uint64_t chunks_sent;     /* DATA chunks, retransmissions included */
     uint64_t chunks_resent;
     struct hawser_channel_info channel[HAWSER_CHANNELS];
+
+    uint64_t send_rate;     /* application bytes a second handed to the transport … */
+    uint64_t receive_rate;  /* … and taken from it, over the last second; all channels */
+    uint64_t delivery_rate; /* bytes a second that the path has been seen to deliver; 0: unknown */
+    uint64_t pacing_rate;   /* bytes a second at which packets leave at most */
+    uint64_t chunks_lost;   /* taken for lost, each time … */
+    uint64_t chunks_spurious;   /* … and of those, the ones that had arrived after all */
+    uint64_t congestion_window; /* bytes that may be on their way at once */
+    uint64_t in_flight;         /* bytes that are */
+    int64_t rtt_min_us;         /* the least of the last seconds; 0 while unknown */
+    enum hawser_congestion congestion;
+    enum hawser_limit limit;
+    char congestion_name[HAWSER_CONGESTION_MAX]; /* the same in a word, also one not listed */
 };
 
 HAWSER_API int hawser_session_info(int handle, struct hawser_session_info *info);
@@ -282,6 +327,18 @@ struct hawser_buffer {
 
 /* The base for deciding what to drop. */
 HAWSER_API int hawser_channel_buffer(int handle, int channel, struct hawser_buffer *buffer);
+
+/* ---- Priorities ----------------------------------------------------------------------------- */
+
+#define HAWSER_CLASSES    8
+#define HAWSER_WEIGHT_MAX 100
+
+/* In what order this side's channels send when there is more than the path takes: one of a lower
+ * priority_class (1…7) before all of higher ones, those of the same class side by side, each a share
+ * by its weight (1…HAWSER_WEIGHT_MAX), in bytes. Usual, with weight 1: class 1 control, 2 audio,
+ * 3 video, 4 pass-through, 5 playback, 6 files, 7 the free ones. From now on, for this session and
+ * direction; also of what waits already. HAWSER_ERR_INVALID, HAWSER_ERR_NO_MEMORY. */
+HAWSER_API int hawser_set_priority(int handle, int channel, int priority_class, int weight);
 
 #ifdef __cplusplus
 }
