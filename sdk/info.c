@@ -127,6 +127,7 @@ static void fill_channels(const struct question *q, struct hawser_session_info *
             .is_lossy = from->lossy >> i & 1,
             .peer_is_lossy = from->peer_lossy >> i & 1,
             .send_rate = meter_rate(&from->channel[i].sending, q->now),
+            .given_up = from->given_up[i],
             .receive_rate = meter_rate(&from->channel[i].receiving, q->now),
         };
         to->send_rate += to->channel[i].send_rate;

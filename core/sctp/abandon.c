@@ -118,6 +118,12 @@ static void after_drop(struct sctp *s, struct stream *st)
     abandon_note(s, st);
 }
 
+static void note_given_up(struct sctp *s, struct stream *st)
+{
+    s->info.given_up_messages++;
+    st->tx.given_up++;
+}
+
 /* The chunk's payload must not have been released. */
 static bool give_up_message(struct sctp *s, uint32_t tsn)
 {
@@ -130,7 +136,7 @@ static bool give_up_message(struct sctp *s, uint32_t tsn)
         after_drop(s, st);
     }
     give_up_sent(s, tsn);
-    s->info.given_up_messages++;
+    note_given_up(s, st);
     return true;
 }
 
@@ -181,13 +187,13 @@ static bool shed_head(struct sctp *s, struct stream *st)
 {
     if (!is_begun(st)) {
         drop_unbegun(s, st);
-        s->info.given_up_messages++;
+        note_given_up(s, st);
         return true;
     }
     if (!s->tx.may_forward || !drop_rest(s, st))
         return false;
     give_up_sent(s, s->tx.next_tsn - 1);
-    s->info.given_up_messages++;
+    note_given_up(s, st);
     return true;
 }
 

@@ -98,7 +98,8 @@ struct stream {
         uint32_t mids[2];           /* of the next ordered and the next unordered message */
         size_t payload;             /* unsent and unacknowledged */
         size_t limit;
-        size_t wanted; /* room that sctp_send() lacked; 0: nobody waits */
+        uint64_t given_up; /* messages */
+        size_t wanted;     /* room that sctp_send() lacked; 0: nobody waits */
         struct stream *waiter_next;
         struct stream *ready_next; /* in the scheduler's circle; NULL if not in it */
         int turn_left;             /* bytes until the next in the circle has its turn */

@@ -171,6 +171,7 @@ int sctp_set_stream_priority(struct sctp *s, uint16_t stream, unsigned priority_
 /* Of one stream: bytes queued or in flight; bytes received in order and not consumed. */
 size_t sctp_stream_unacked_bytes(const struct sctp *s, uint16_t stream);
 size_t sctp_stream_unread_bytes(const struct sctp *s, uint16_t stream);
+uint64_t sctp_stream_given_up(const struct sctp *s, uint16_t stream); /* messages of ours */
 
 /* The oldest unread bytes of a stream, also of a message whose end has not arrived. False: none. */
 bool sctp_recv(const struct sctp *s, uint16_t stream, struct sctp_piece *piece);

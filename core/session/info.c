@@ -25,6 +25,7 @@ static void fill_channels(const struct session *s, struct session_info *info)
         info->credit[i] = channel_credit(c, i);
         info->priority_class[i] = c->priority_class[i];
         info->weight[i] = c->weight[i];
+        info->given_up[i] = sctp_stream_given_up(s->sctp, i);
         info->waiting |= (uint16_t)(channel_waits_for_credit(c, i) << i);
     }
     info->lossy = c->lossy;

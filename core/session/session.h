@@ -138,9 +138,10 @@ struct session_info {
     size_t unsent[CHANNEL_COUNT], unread[CHANNEL_COUNT];
     size_t credit[CHANNEL_COUNT]; /* what the peer takes now; SIZE_MAX: there is no credit */
     uint8_t priority_class[CHANNEL_COUNT], weight[CHANNEL_COUNT];
-    uint16_t waiting;           /* bit i: channel i waits for nothing but credit */
-    uint16_t lossy, peer_lossy; /* bit i: channel i is, of what this side and the peer send */
-    uint64_t dropped;           /* datagrams of any layer with a verdict other than taken */
+    uint64_t given_up[CHANNEL_COUNT]; /* messages of ours */
+    uint16_t waiting;                 /* bit i: channel i waits for nothing but credit */
+    uint16_t lossy, peer_lossy;       /* bit i: channel i is, of what this side and the peer send */
+    uint64_t dropped;                 /* datagrams of any layer with a verdict other than taken */
 };
 
 /* ERR_NOMEM, ERR_CRYPTO. rng is borrowed. */
