@@ -48,11 +48,11 @@ nat: ## first data over every pair of NATs beside libnice, and failures: build/n
 	@tests/net/nat $(BUILD)/nat --out $(BUILD); matrix=$$?; \
 	    tests/net/kill $(BUILD)/nat --out $(BUILD) && exit $$matrix
 
-bench: ## throughput, CPU, connect time and memory; writes build/bench.json
+bench: ## speed, delays, CPU, memory, each beside a baseline: build/bench.json, .svg; ONLY=bulk,idle
 	@tools/bootstrap bench
 	@$(CONFIGURE) $(BUILD)/bench -DCMAKE_BUILD_TYPE=Release >/dev/null
 	@ninja -C $(BUILD)/bench bench
-	@tests/bench/run $(BUILD)/bench $(BUILD)/bench.json
+	@tests/bench/run $(BUILD)/bench $(BUILD)/bench.json $(if $(ONLY),--only $(ONLY))
 
 install: ## library, headers, hawser.pc and programs: PREFIX=/usr/local DESTDIR=
 	@tools/bootstrap build
