@@ -67,25 +67,36 @@ def _bar(y, value, most, colour, height):
             f'fill="{colour}"/>')
 
 
-def _row(y, figure, values):
+def _limits(figure, values):
+    return [limit for _, limit in known.limits(figure, values) or []]
+
+
+def _scales(figures, values):
+    """What a whole bar is, by unit: bars of one unit in one section can be compared."""
+    scales = {}
+    for figure in figures:
+        scales[figure.unit] = max(scales.get(figure.unit, 0), values[figure.name],
+                                  known.baseline(figure, values) or 0, *_limits(figure, values))
+    return scales
+
+
+def _row(y, figure, values, most):
     """The value as a bar, what is beside it as a thin one below, the limits as strokes."""
     value, beside = values[figure.name], known.baseline(figure, values)
-    limits = [limit for _, limit in known.limits(figure, values) or []]
-    most = max([value, beside or 0, *limits])
     parts = [_text(LEFT - 10, y + 12, figure.name, "end"),
              _bar(y + 2, value, most, COLOURS[known.is_met(figure, values)], 10)]
     if beside is not None:
         parts.append(_bar(y + 14, beside, most, "#c9c9c9", 3))
-    for limit in limits:
+    for limit in _limits(figure, values):
         x = LEFT + BAR * limit / most if most > 0 else LEFT
         parts.append(f'<line x1="{x:.0f}" x2="{x:.0f}" y1="{y}" y2="{y + 18}" stroke="#222" '
                      'stroke-width="1.5" stroke-dasharray="3 2"/>')
     parts.append(_text(LEFT + BAR + 12, y + 12,
                        f"{number(value)} {figure.unit}".strip(), weight="bold"))
-    told = f"{wanted(figure, values)}   " if figure.target else ""
+    told = [f"wanted {wanted(figure, values)}"] if figure.target else []
     if beside is not None:
-        told += f"beside {number(beside)}"
-    parts.append(_text(LEFT + BAR + 120, y + 12, told, colour="#666"))
+        told.append(f"beside {number(beside)}")
+    parts.append(_text(LEFT + BAR + 120, y + 12, ", ".join(told), colour="#666"))
     return parts
 
 
@@ -98,8 +109,9 @@ def svg(values, caption):
             continue
         parts.append(_text(20, y + 16, title, size=14, weight="bold"))
         y += 28
+        scales = _scales(figures, values)
         for figure in figures:
-            parts += _row(y, figure, values)
+            parts += _row(y, figure, values, scales[figure.unit])
             y += LINE
         y += 12
     width, height = LEFT + BAR + RIGHT - 180, y + 30
