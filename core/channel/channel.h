@@ -18,7 +18,8 @@
 #define CHANNEL_CONTROL_MAX    64 /* of a control message; a longer one is not read */
 
 enum channel_event_type {
-    CHANNEL_EVENT_READABLE,   /* channel: bytes to read where there were none */
+    CHANNEL_EVENT_READABLE,   /* channel: bytes to read where there were none; or the peer has made
+                               * it lossy */
     CHANNEL_EVENT_WRITABLE,   /* channel: room again after channel_send() took less than all */
     CHANNEL_EVENT_KEEP_ALIVE, /* the peer wants to keep the session, or no longer: is_on */
     CHANNEL_EVENT_CLOSE,      /* the peer's CLOSE arrived: reason */

@@ -36,6 +36,7 @@ static void on_mode(struct channel_set *c, unsigned channel, bool is_lossy)
     if (!c->has_credit || !is_lossy || c->peer_lossy & bit)
         return;
     c->peer_lossy |= bit;
+    c->readable |= bit; /* whoever reads it looks at its mode */
     credit_end(&c->credit[channel]);
     c->ungranted |= bit;
 }

@@ -73,7 +73,7 @@ enum session_event_type {
     SESSION_EVENT_OPEN,
     SESSION_EVENT_PATH,     /* path: data goes another way than before */
     SESSION_EVENT_RELAY,    /* relay: what became of it; server where it was redirected */
-    SESSION_EVENT_READABLE, /* channel */
+    SESSION_EVENT_READABLE, /* channel; also when the peer has made it lossy */
     SESSION_EVENT_WRITABLE, /* channel */
     SESSION_EVENT_CLOSED    /* end, reason: terminal; then only session_free() */
 };
@@ -214,6 +214,7 @@ size_t session_recv_chain(struct session *s, usec now, unsigned channel, struct 
                           size_t len, bool *ends);
 int session_set_lossy(struct session *s, usec now, unsigned channel, usec lifetime_us,
                       unsigned retransmits_max);
+bool session_peer_is_lossy(const struct session *s, unsigned channel);
 int session_set_priority(struct session *s, unsigned channel, unsigned priority_class,
                          unsigned weight);
 

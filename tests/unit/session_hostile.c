@@ -11,12 +11,17 @@
 static const struct session_config usual = { 0 };
 static struct session_pair p;
 
-static void open_pair(void)
+static void open_pair_with(void (*meddle)(int from, struct session_description *d))
 {
     CHECK("made", session_pair_init(&p, &usual) == ERR_OK);
-    CHECK("signalled", session_pair_signal(&p, NULL) == ERR_OK);
+    CHECK("signalled", session_pair_signal(&p, meddle) == ERR_OK);
     session_pair_run(&p, p.now + 2 * SECOND);
     CHECK("both are open", p.seen[OFFERER].is_open && p.seen[ANSWERER].is_open);
+}
+
+static void open_pair(void)
+{
+    open_pair_with(NULL);
 }
 
 static bool is_quiet(int end)
@@ -307,14 +312,21 @@ TEST(a_peer_that_floods_streams_openings_and_control)
     session_pair_deinit(&p);
 }
 
-/* Nobody reads: the window closes and memory stays within it, for as long as the peer tries. */
+static void make_foreign(int from, struct session_description *d)
+{
+    (void)from;
+    d->is_hawser = false;
+}
+
+/* Nobody reads: the window closes and memory stays within it, for as long as the peer tries, which
+ * knows nothing of credit. */
 TEST(a_peer_that_sends_more_than_anybody_reads)
 {
     static uint8_t some[65536];
     struct session_info info;
     uint64_t queued = 0;
 
-    open_pair();
+    open_pair_with(make_foreign);
     p.is_deaf[OFFERER] = true;
     for (unsigned round = 0; round < 600; round++) {
         for (uint16_t i = 0; i < CHANNEL_COUNT; i++)
