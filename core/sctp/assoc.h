@@ -35,7 +35,8 @@ enum {
     PROBE_RTTS_LEAST = 2, /* RFC 8985 §7.2 */
     PROBE_RTTS_MAX = 256,
     PACKETS_PER_SACK = 2, /* RFC 9260 §6.2 */
-    PIECE_HEADER_LEN = 8  /* in a chain received: length, flags, ppid */
+    INBOUND_COST = 12,    /* of a message received, besides its bytes */
+    SKIP_STEPS_MAX = 4096 /* looking for messages given up, in one packet */
 };
 
 #define SACK_DELAY_US       (20 * MILLISECOND) /* RFC 9260 §6.2 allows up to 200 ms */
@@ -79,6 +80,20 @@ struct tx_message {
 
 _Static_assert(POOL_BLOCK_DATA % sizeof(struct tx_message) == 0, "none lies in two blocks");
 
+enum inbound_flag {
+    INBOUND_BEGUN = 1, /* something of it was read */
+    INBOUND_ENDS = 2,  /* no more comes */
+    INBOUND_CUT = 4,   /* for the peer gave up the rest */
+    INBOUND_VOID = 8   /* the peer gave it up before anything of it was read */
+};
+
+/* A message received, whole or not. */
+struct inbound {
+    uint32_t len; /* bytes in the stream's chain */
+    uint32_t ppid;
+    uint8_t flags; /* enum inbound_flag */
+};
+
 struct stream {
     uint16_t id;
     uint8_t events; /* bits of 1 << enum sctp_event_type, to be told */
@@ -108,16 +123,21 @@ struct stream {
     } tx;
 
     struct {
-        struct chain chain; /* pieces, each behind its header, but the first's header is here: */
-        size_t piece_left;
-        uint32_t piece_ppid;
-        bool piece_begins, piece_ends;
-        size_t payload;             /* unread, without headers */
-        uint16_t ssn;               /* expected of the next ordered message */
-        bool is_open;               /* amid a message */
-        bool is_unordered;          /* that message is */
-        uint32_t next_tsn;          /* of the open message's next fragment */
-        struct park_list unordered; /* parked first fragments of unordered messages */
+        struct chain chain;     /* payload, unread */
+        struct chain messages;  /* a struct inbound of each between these two: */
+        struct inbound oldest;  /* the one being read */
+        struct inbound newest;  /* the last, if there are two */
+        uint32_t message_count; /* these two included */
+        bool is_reserved;       /* the last is there, but not yet a byte of it */
+        size_t payload;         /* unread, and not given up by the peer */
+
+        bool is_open; /* amid a message */
+        uint8_t kind; /* enum park_kind, of that message */
+        uint32_t number, next_place;
+        uint32_t due[PARK_KINDS]; /* the next ordered message; unordered ones before it are past */
+        uint32_t skip_to[PARK_KINDS]; /* up to there the peer has given up, … */
+        bool is_skipping[PARK_KINDS]; /* … and due has not come there yet */
+        struct park_lane lanes[PARK_KINDS];
     } rx;
 };
 
@@ -221,7 +241,7 @@ struct rx {
     uint32_t cum_tsn;
     struct tsn_set beyond; /* received behind a gap */
     struct park park;      /* of those, what cannot be delivered yet */
-    size_t unread_bytes;   /* all streams' chains, headers included */
+    size_t unread_bytes;   /* all streams' chains, and INBOUND_COST for each message */
     size_t open_count;     /* streams amid a message */
     uint32_t told_rwnd;    /* in our last SACK */
     uint32_t duplicates[DUPLICATES_MAX];
@@ -229,7 +249,9 @@ struct rx {
     unsigned unsacked_packets;
     usec data_at; /* when the last packet with data came */
     bool is_sack_due;
-    bool is_pool_short; /* a parked chunk could go to its stream but for a block */
+    bool is_pool_short;  /* a parked chunk could go to its stream but for a block */
+    bool has_forwarded;  /* a FORWARD-TSN was in this packet */
+    unsigned skip_steps; /* that are left for this packet */
 
     uint8_t *part; /* a chunk that comes in parts, NULL before the first one */
     uint32_t part_tsn;
@@ -369,14 +391,32 @@ void rx_start(struct sctp *s, uint32_t peer_initial_tsn);
 void rx_deinit(struct sctp *s);
 void rx_trim(struct sctp *s);
 enum verdict on_data(struct sctp *s, usec now, const struct chunk *c);
-void rx_after_packet(struct sctp *s, usec now); /* one that had data */
-void rx_retry(struct sctp *s, usec now);        /* what waited for blocks */
+void rx_advance_to(struct sctp *s, uint32_t tsn); /* the cumulative TSN */
+void rx_after_packet(struct sctp *s, usec now);   /* one that had data */
+void rx_retry(struct sctp *s, usec now);          /* what waited for blocks */
 
 /* deliver.c */
 enum delivery { DELIVERABLE, MUST_WAIT, BREAKS_RULES };
-enum delivery deliver_judge(const struct stream *st, const struct data_chunk *d);
+enum delivery deliver_judge(const struct sctp *s, const struct stream *st,
+                            const struct data_chunk *d);
 bool deliver(struct sctp *s, struct stream *st, const struct data_chunk *d); /* false: no block */
+bool deliver_has_overrun(const struct sctp *s, const struct stream *st, const struct data_chunk *d);
 void deliver_parked(struct sctp *s, usec now, struct stream *st);
+int32_t deliver_ahead(const struct sctp *s, const struct stream *st, enum park_kind kind,
+                      uint32_t number);
+void deliver_advance(struct sctp *s, struct stream *st, enum park_kind kind, uint32_t number);
+void deliver_give_up(struct sctp *s, struct stream *st); /* the open message */
+void deliver_reset(struct sctp *s, struct stream *st);
+
+/* inbox.c */
+bool inbox_begin(struct sctp *s, struct stream *st, uint32_t ppid); /* false: no block */
+bool inbox_grow(struct sctp *s, struct stream *st, struct bytes payload);
+void inbox_end(struct sctp *s, struct stream *st);
+void inbox_cut(struct sctp *s, struct stream *st); /* no more of it comes */
+
+/* forward.c */
+enum verdict on_forward(struct sctp *s, usec now, const struct chunk *c);
+void forward_advance(struct sctp *s, struct stream *st);
 
 /* sack.c */
 uint32_t sack_rwnd(const struct sctp *s);

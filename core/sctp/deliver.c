@@ -1,82 +1,139 @@
-/* From a chunk to its stream's reader: order within a stream, and pieces of messages as they come.
- * A stream's chain holds pieces, each behind {length 2, flags 1, zero 1, ppid 4}; the header of the
- * first piece is already taken off and lies in the stream. */
+/* From a chunk to its stream's reader: order within a stream, and payload of a message as it comes.
+ * DATA's fragments follow each other by TSN, I-DATA's by FSN; both are a "place" here. */
 #include "core/sctp/assoc.h"
 
 #include <assert.h>
 
+/* How far `number` lies ahead of what `kind` is at: message identifiers have 32 bits, SSNs 16. */
+int32_t deliver_ahead(const struct sctp *s, const struct stream *st, enum park_kind kind,
+                      uint32_t number)
+{
+    uint32_t distance = number - st->rx.due[kind];
+
+    return s->rx.park.is_woven ? (int32_t)distance : (int16_t)distance;
+}
+
+static enum park_kind kind_of(const struct data_chunk *d)
+{
+    return d->flags & DATA_UNORDERED ? PARK_UNORDERED : PARK_ORDERED;
+}
+
+static bool is_of_open_message(const struct stream *st, const struct data_chunk *d)
+{
+    return st->rx.is_open && kind_of(d) == st->rx.kind && d->ssn == st->rx.number;
+}
+
+/* RFC 8260 §2.2: every fragment tells its message, and its place in it. Numbers that have passed
+ * come in no chunk that is new. */
+static enum delivery judge_woven(const struct sctp *s, const struct stream *st,
+                                 const struct data_chunk *d)
+{
+    bool begins = d->flags & DATA_BEGINS, is_ordered = kind_of(d) == PARK_ORDERED;
+
+    if (!begins && d->fsn == 0)
+        return BREAKS_RULES;
+    if (is_of_open_message(st, d)) {
+        if (begins || d->fsn < st->rx.next_place)
+            return BREAKS_RULES;
+        return d->fsn == st->rx.next_place ? DELIVERABLE : MUST_WAIT;
+    }
+    if (deliver_ahead(s, st, kind_of(d), d->ssn) < 0)
+        return BREAKS_RULES;
+    if (st->rx.is_open || !begins || (is_ordered && d->ssn != st->rx.due[PARK_ORDERED]))
+        return MUST_WAIT;
+    return DELIVERABLE;
+}
+
 /* While a message is open only its next fragment may follow, for a reader gets messages whole and
  * one after the other; otherwise the next ordered message, or any unordered one. */
-enum delivery deliver_judge(const struct stream *st, const struct data_chunk *d)
+enum delivery deliver_judge(const struct sctp *s, const struct stream *st,
+                            const struct data_chunk *d)
 {
-    bool begins = d->flags & DATA_BEGINS, is_unordered = d->flags & DATA_UNORDERED;
+    bool begins = d->flags & DATA_BEGINS, is_ordered = kind_of(d) == PARK_ORDERED;
 
+    if (s->rx.park.is_woven)
+        return judge_woven(s, st, d);
     if (st->rx.is_open) {
-        if (d->tsn != st->rx.next_tsn)
+        if (d->tsn != st->rx.next_place)
             return MUST_WAIT;
-        if (begins || is_unordered != st->rx.is_unordered ||
-            (!is_unordered && d->ssn != st->rx.ssn))
+        if (begins || kind_of(d) != st->rx.kind || (is_ordered && d->ssn != st->rx.number))
             return BREAKS_RULES;
         return DELIVERABLE;
     }
-    return begins && (is_unordered || d->ssn == st->rx.ssn) ? DELIVERABLE : MUST_WAIT;
+    return begins && (!is_ordered || d->ssn == st->rx.due[PARK_ORDERED]) ? DELIVERABLE : MUST_WAIT;
 }
 
-static void load_piece(struct stream *st)
+void deliver_advance(struct sctp *s, struct stream *st, enum park_kind kind, uint32_t number)
 {
-    uint8_t header[PIECE_HEADER_LEN];
-    struct rd r;
-    uint8_t flags;
-
-    if (st->rx.piece_left || st->rx.chain.len == 0)
-        return;
-    r = rd_of(bytes_of(header, chain_take(&st->rx.chain, header, sizeof header)));
-    st->rx.piece_left = rd_u16(&r);
-    flags = rd_u8(&r);
-    rd_skip(&r, 1);
-    st->rx.piece_ppid = rd_u32(&r);
-    st->rx.piece_begins = flags & DATA_BEGINS;
-    st->rx.piece_ends = flags & DATA_ENDS;
-    assert(r.ok);
+    st->rx.due[kind] = s->rx.park.is_woven ? number : (uint16_t)number;
 }
 
-static bool append_piece(struct sctp *s, struct stream *st, const struct data_chunk *d)
+static void close_message(struct sctp *s, struct stream *st)
 {
-    uint8_t header[PIECE_HEADER_LEN];
-    struct wr w = wr_of(header, sizeof header);
-
-    wr_u16(&w, (uint16_t)d->payload.len);
-    wr_u8(&w, d->flags & (DATA_BEGINS | DATA_ENDS));
-    wr_u8(&w, 0);
-    wr_u32(&w, d->ppid);
-    if (chain_append_both(&st->rx.chain, wr_written(&w), d->payload) != ERR_OK)
-        return false;
-    s->rx.unread_bytes += PIECE_HEADER_LEN + d->payload.len;
-    st->rx.payload += d->payload.len;
-    return true;
+    st->rx.is_open = false;
+    s->rx.open_count--;
+    if (st->rx.kind == PARK_ORDERED)
+        deliver_advance(s, st, PARK_ORDERED, st->rx.number + 1);
 }
 
 bool deliver(struct sctp *s, struct stream *st, const struct data_chunk *d)
 {
-    bool had_none = st->rx.payload == 0, was_open = st->rx.is_open;
-
-    if (!append_piece(s, st, d))
+    if (!st->rx.is_open && !inbox_begin(s, st, d->ppid))
         return false;
-    if (d->flags & DATA_ENDS) {
-        st->rx.is_open = false;
-        s->rx.open_count -= was_open;
-        if (!(d->flags & DATA_UNORDERED))
-            st->rx.ssn++;
-    } else {
+    if (!inbox_grow(s, st, d->payload))
+        return false;
+    if (!st->rx.is_open) {
         st->rx.is_open = true;
-        s->rx.open_count += !was_open;
-        st->rx.is_unordered = d->flags & DATA_UNORDERED;
-        st->rx.next_tsn = d->tsn + 1;
+        s->rx.open_count++;
+        st->rx.kind = kind_of(d);
+        st->rx.number = d->ssn;
     }
-    load_piece(st);
-    if (had_none)
-        stream_tell(s, st, SCTP_EVENT_READABLE);
+    st->rx.next_place = park_place(&s->rx.park, d) + 1;
+    if (d->flags & DATA_ENDS) {
+        inbox_end(s, st);
+        close_message(s, st);
+    }
     return true;
+}
+
+/* What is parked of the message that is open. */
+static uint32_t open_message(const struct sctp *s, const struct stream *st)
+{
+    if (!s->rx.park.is_woven || s->rx.park.count == 0)
+        return 0;
+    return park_find_message(&s->rx.park, st->id, st->rx.kind, st->rx.number);
+}
+
+void deliver_give_up(struct sctp *s, struct stream *st)
+{
+    uint32_t message = open_message(s, st);
+
+    if (message)
+        park_drop(&s->rx.park, message, st->rx.lanes);
+    inbox_cut(s, st);
+    close_message(s, st);
+}
+
+static uint32_t next_slot(const struct sctp *s, const struct stream *st)
+{
+    const struct park *p = &s->rx.park;
+    uint32_t message;
+
+    if (st->rx.is_open) {
+        message = open_message(s, st);
+        return p->is_woven && !message ? 0 : park_find(p, message, st->rx.next_place);
+    }
+    message = park_find_message(p, st->id, PARK_ORDERED, st->rx.due[PARK_ORDERED]);
+    if (park_first(p, message))
+        return park_first(p, message);
+    return park_first(p, st->rx.lanes[PARK_UNORDERED].begun.first);
+}
+
+/* Whether fragments are parked behind the end of the message that this chunk ended. */
+bool deliver_has_overrun(const struct sctp *s, const struct stream *st, const struct data_chunk *d)
+{
+    return s->rx.park.is_woven && s->rx.park.count && d->flags & DATA_ENDS &&
+           park_find_message(&s->rx.park, st->id, kind_of(d), d->ssn);
 }
 
 /* What has become deliverable now that something before it has. */
@@ -84,21 +141,16 @@ void deliver_parked(struct sctp *s, usec now, struct stream *st)
 {
     struct park *p = &s->rx.park;
 
-    while (p->count) {
-        struct park_list *list = NULL;
+    for (;;) {
         struct data_chunk d;
         uint32_t slot;
 
-        if (st->rx.is_open) {
-            slot = park_find_fragment(p, st->rx.next_tsn);
-        } else if (!(slot = park_find_message(p, st->id, st->rx.ssn))) {
-            list = &st->rx.unordered;
-            slot = list->first;
-        }
+        forward_advance(s, st);
+        slot = p->count ? next_slot(s, st) : 0;
         if (!slot)
             return;
         d = park_get(p, slot);
-        if (d.stream != st->id || deliver_judge(st, &d) != DELIVERABLE) {
+        if (d.stream != st->id || deliver_judge(s, st, &d) != DELIVERABLE) {
             assoc_fail(s, now, CAUSE_PROTOCOL_VIOLATION, "fragments of two messages mixed");
             return;
         }
@@ -106,54 +158,23 @@ void deliver_parked(struct sctp *s, usec now, struct stream *st)
             s->rx.is_pool_short = true;
             return;
         }
-        park_remove(p, slot, list);
+        park_remove(p, slot, st->rx.lanes);
+        if (deliver_has_overrun(s, st, &d)) {
+            assoc_fail(s, now, CAUSE_PROTOCOL_VIOLATION, "fragments behind the last");
+            return;
+        }
     }
 }
 
-bool sctp_recv(const struct sctp *s, uint16_t stream, struct sctp_piece *piece)
+/* RFC 6525 §5.2.2, RFC 8260 §2.4: numbering begins anew. What has arrived of a message that never
+ * will be whole says so. */
+void deliver_reset(struct sctp *s, struct stream *st)
 {
-    const struct stream *st = stream_find(s, stream);
-    struct bytes head;
-
-    if (!st || st->rx.piece_left == 0)
-        return false;
-    head = chain_peek(&st->rx.chain);
-    *piece = (struct sctp_piece){
-        .data = head,
-        .ppid = st->rx.piece_ppid,
-        .begins = st->rx.piece_begins,
-        .ends = st->rx.piece_ends && head.len >= st->rx.piece_left,
-    };
-    if (head.len > st->rx.piece_left)
-        piece->data.len = st->rx.piece_left;
-    return true;
-}
-
-/* A reader who takes all there is leaves nothing in the chain, so the header of a later piece is
- * loaded when it arrives. */
-void sctp_consume(struct sctp *s, usec now, uint16_t stream, size_t len)
-{
-    struct stream *st = stream_find(s, stream);
-
-    if (!st || len == 0)
-        return;
-    assert(len <= st->rx.piece_left);
-    chain_drop(&st->rx.chain, len);
-    st->rx.piece_left -= len;
-    st->rx.piece_begins = false;
-    st->rx.payload -= len;
-    s->rx.unread_bytes -= len;
-    if (st->rx.piece_left == 0) {
-        s->rx.unread_bytes -= PIECE_HEADER_LEN;
-        load_piece(st);
+    if (st->rx.is_open)
+        deliver_give_up(s, st);
+    for (int kind = 0; kind < PARK_KINDS; kind++) {
+        park_drop_lane(&s->rx.park, (enum park_kind)kind, st->rx.lanes);
+        st->rx.due[kind] = 0;
+        st->rx.is_skipping[kind] = false;
     }
-    rx_retry(s, now);
-    sack_after_consume(s, now);
-}
-
-size_t sctp_stream_unread_bytes(const struct sctp *s, uint16_t stream)
-{
-    const struct stream *st = stream_find(s, stream);
-
-    return st ? st->rx.payload : 0;
 }

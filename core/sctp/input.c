@@ -19,6 +19,7 @@ static const struct chunk_rule {
     enum verdict (*on)(struct sctp *s, usec now, const struct chunk *c);
 } rules[] = {
     { CHUNK_DATA, on_data },
+    { CHUNK_I_DATA, on_data },
     { CHUNK_SACK, on_sack },
     { CHUNK_INIT_ACK, on_init_ack },
     { CHUNK_COOKIE_ACK, on_cookie_ack },
@@ -31,6 +32,8 @@ static const struct chunk_rule {
     { CHUNK_ERROR, on_error },
     { CHUNK_RE_CONFIG, on_reconfig },
     { CHUNK_PART, on_part },
+    { CHUNK_FORWARD_TSN, on_forward },
+    { CHUNK_I_FORWARD_TSN, on_forward },
 };
 
 static const struct chunk_rule *find_rule(uint8_t type)
@@ -94,6 +97,13 @@ static enum verdict take_chunk(struct sctp *s, usec now, uint32_t tag, const str
     return rule->on(s, now, c);
 }
 
+/* A FORWARD-TSN is acknowledged just as data is. */
+static bool is_data(uint8_t type)
+{
+    return type == CHUNK_DATA || type == CHUNK_I_DATA || type == CHUNK_PART ||
+           type == CHUNK_FORWARD_TSN || type == CHUNK_I_FORWARD_TSN;
+}
+
 /* A packet is as good as the worst that its chunks met; those before are taken nevertheless. */
 static enum verdict take_chunks(struct sctp *s, usec now, uint32_t tag, struct rd *r,
                                 struct chunk *c)
@@ -107,7 +117,7 @@ static enum verdict take_chunks(struct sctp *s, usec now, uint32_t tag, struct r
             break;
         }
         one = take_chunk(s, now, tag, c);
-        has_data |= c->type == CHUNK_DATA || c->type == CHUNK_PART;
+        has_data |= is_data(c->type);
         if (worst == VERDICT_TAKEN || (one != VERDICT_TAKEN && one != VERDICT_DUPLICATE))
             worst = one;
         if (has_cookie && one != VERDICT_TAKEN && c->type == CHUNK_COOKIE_ECHO)

@@ -18,9 +18,7 @@ static void respond(struct sctp *s, uint32_t seq, uint32_t result)
 
 static void reset_incoming(struct sctp *s, struct stream *st)
 {
-    s->rx.open_count -= st->rx.is_open; /* a message left unfinished stays so */
-    st->rx.is_open = false;
-    st->rx.ssn = 0;
+    deliver_reset(s, st);
     stream_tell(s, st, SCTP_EVENT_RESET);
 }
 

@@ -1,4 +1,4 @@
-/* DATA arrives: which TSNs are in, what may be kept, and when to say so. RFC 9260 §6.2.
+/* DATA and I-DATA arrive: which TSNs are in, what may be kept, and when to say so. RFC 9260 §6.2.
  *
  * One bound holds whatever a peer sends: what streams' chains hold and what is parked never pass
  * rx_bytes_max together. Headers and slots count, so a million tiny messages fill the window just
@@ -14,6 +14,8 @@ void rx_init(struct sctp *s)
 void rx_start(struct sctp *s, uint32_t peer_initial_tsn)
 {
     s->rx.cum_tsn = peer_initial_tsn - 1;
+    s->rx.park.is_woven = handshake_our_extensions(s) & s->peer_extensions & INIT_I_DATA;
+    s->rx.skip_steps = SKIP_STEPS_MAX;
     s->rx.told_rwnd = (uint32_t)s->cfg.rx_bytes_max;
 }
 
@@ -69,6 +71,14 @@ static void advance_cumulative(struct sctp *s, uint32_t tsn)
     }
 }
 
+/* The same, whatever is still missing before it. */
+void rx_advance_to(struct sctp *s, uint32_t tsn)
+{
+    tsn_set_drop_to(&s->rx.beyond, tsn);
+    s->rx.cum_tsn = tsn - 1;
+    advance_cumulative(s, tsn);
+}
+
 #define RX_RESERVE 4096 /* of the window: the longest chunk that could be parked, and some */
 
 static size_t held_bytes(const struct sctp *s)
@@ -87,11 +97,20 @@ static bool is_room_for(const struct sctp *s, const struct data_chunk *d)
     return held_bytes(s) + d->payload.len + PARK_SLOT_COST <= most;
 }
 
-/* With no gap and nobody amid a message, nothing can be waiting any more: what still does has a
- * place that never comes (a skipped SSN, a fragment without a beginning). */
+/* An eighth of the window is kept for what can be delivered at once: I-DATA's fragments may wait for
+ * others that are sent much later. In DATA what waits does so for an earlier TSN. */
+static bool may_wait(const struct sctp *s, const struct data_chunk *d)
+{
+    size_t most = s->cfg.rx_bytes_max - s->cfg.rx_bytes_max / 8;
+
+    return !s->rx.park.is_woven || s->rx.park.bytes + d->payload.len + PARK_SLOT_COST <= most;
+}
+
+/* In DATA, with no gap and nobody amid a message, nothing can be waiting any more: what still does
+ * has a place that never comes (a skipped SSN, a fragment without a beginning). */
 static bool is_consistent(const struct sctp *s)
 {
-    if (s->rx.beyond.count || s->rx.is_pool_short)
+    if (s->rx.park.is_woven || s->rx.beyond.count || s->rx.is_pool_short)
         return true;
     return s->rx.open_count <= 1 && (s->rx.open_count == 1 || s->rx.park.count == 0);
 }
@@ -101,9 +120,9 @@ static enum verdict park_chunk(struct sctp *s, usec now, struct stream *st,
 {
     int err;
 
-    if (!reserve_tsn(s, d->tsn))
+    if (!may_wait(s, d) || !reserve_tsn(s, d->tsn))
         return VERDICT_LIMIT;
-    err = park_add(&s->rx.park, d, &st->rx.unordered);
+    err = park_add(&s->rx.park, d, st->rx.lanes);
     if (err == ERR_OK) {
         advance_cumulative(s, d->tsn);
         return VERDICT_TAKEN;
@@ -124,7 +143,7 @@ static enum verdict place_chunk(struct sctp *s, usec now, struct stream *st,
 
     if (!is_room_for(s, d))
         return VERDICT_LIMIT;
-    what = deliver_judge(st, d);
+    what = deliver_judge(s, st, d);
     if (what == MUST_WAIT)
         return park_chunk(s, now, st, d);
     if (what == DELIVERABLE) {
@@ -132,7 +151,10 @@ static enum verdict place_chunk(struct sctp *s, usec now, struct stream *st,
             return VERDICT_LIMIT;
         if (deliver(s, st, d)) {
             advance_cumulative(s, d->tsn);
-            deliver_parked(s, now, st);
+            if (deliver_has_overrun(s, st, d))
+                assoc_fail(s, now, CAUSE_PROTOCOL_VIOLATION, "fragments behind the last");
+            else
+                deliver_parked(s, now, st);
             return VERDICT_TAKEN;
         }
         if (d->tsn != s->rx.cum_tsn + 1)
@@ -158,6 +180,17 @@ static enum verdict on_invalid_stream(struct sctp *s, const struct data_chunk *d
     return VERDICT_MALFORMED;
 }
 
+/* RFC 8260 §2.2.1: with I-DATA agreed there is no DATA. Without, I-DATA is a chunk unknown to us. */
+static enum verdict refuse_kind(struct sctp *s, usec now, const struct chunk *c)
+{
+    if (s->rx.park.is_woven) {
+        assoc_fail(s, now, CAUSE_PROTOCOL_VIOLATION, "I-DATA was agreed");
+        return VERDICT_MALFORMED;
+    }
+    reply_error(s, CAUSE_UNRECOGNIZED_CHUNK, c->whole);
+    return VERDICT_UNEXPECTED;
+}
+
 enum verdict on_data(struct sctp *s, usec now, const struct chunk *c)
 {
     struct data_chunk d;
@@ -165,10 +198,12 @@ enum verdict on_data(struct sctp *s, usec now, const struct chunk *c)
     enum verdict verdict;
     bool had_gap = s->rx.beyond.count > 0;
 
-    if (!data_decode(&d, c))
-        return VERDICT_MALFORMED;
     if (!assoc_may_receive_data(s))
         return VERDICT_UNEXPECTED;
+    if ((c->type == CHUNK_I_DATA) != s->rx.park.is_woven)
+        return refuse_kind(s, now, c);
+    if (!(c->type == CHUNK_I_DATA ? i_data_decode(&d, c) : data_decode(&d, c)))
+        return VERDICT_MALFORMED;
     if (d.payload.len == 0) {
         assoc_fail(s, now, CAUSE_NO_USER_DATA, "");
         return VERDICT_MALFORMED;
@@ -191,6 +226,8 @@ enum verdict on_data(struct sctp *s, usec now, const struct chunk *c)
 
 void rx_after_packet(struct sctp *s, usec now)
 {
+    s->rx.has_forwarded = false;
+    s->rx.skip_steps = SKIP_STEPS_MAX;
     if (!assoc_may_receive_data(s))
         return;
     s->rx.data_at = now;

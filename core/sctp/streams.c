@@ -42,6 +42,7 @@ struct stream *stream_get(struct sctp *s, uint16_t id)
     chain_init(&st->tx.chain, s->cfg.pool);
     chain_init(&st->tx.messages, s->cfg.pool);
     chain_init(&st->rx.chain, s->cfg.pool);
+    chain_init(&st->rx.messages, s->cfg.pool);
     s->streams[id] = st;
     return st;
 }
@@ -55,6 +56,7 @@ void streams_free(struct sctp *s)
             chain_deinit(&st->tx.chain);
             chain_deinit(&st->tx.messages);
             chain_deinit(&st->rx.chain);
+            chain_deinit(&st->rx.messages);
             free(st);
         }
     }

@@ -158,34 +158,40 @@ static struct data_chunk fragment(uint32_t tsn, uint16_t stream, uint16_t ssn, u
     };
 }
 
+static uint32_t first_of(const struct park *p, uint32_t ssn)
+{
+    return park_first(p, park_find_message(p, 1, PARK_ORDERED, ssn));
+}
+
 TEST(parked_chunks_are_found_by_what_they_wait_for)
 {
     struct pool *pool;
-    struct park park;
-    struct park_list list = { 0 };
+    struct park park = { 0 };
+    struct park_lane lanes[PARK_KINDS] = { 0 };
     struct data_chunk d;
 
     CHECK("pool", pool_new(&pool, 16) == ERR_OK);
     park_init(&park, pool, 99);
     d = fragment(10, 1, 7, DATA_BEGINS, "first");
-    CHECK("message", park_add(&park, &d, &list) == ERR_OK);
-    CHECK("its place is taken", park_add(&park, &d, &list) == ERR_INVALID);
+    CHECK("message", park_add(&park, &d, lanes) == ERR_OK);
+    CHECK("its place is taken", park_add(&park, &d, lanes) == ERR_INVALID);
     d = fragment(11, 1, 7, DATA_ENDS, "second");
-    CHECK("fragment", park_add(&park, &d, &list) == ERR_OK);
+    CHECK("fragment", park_add(&park, &d, lanes) == ERR_OK);
     d = fragment(12, 1, 0, DATA_BEGINS | DATA_ENDS | DATA_UNORDERED, "third");
-    CHECK("unordered", park_add(&park, &d, &list) == ERR_OK);
+    CHECK("unordered", park_add(&park, &d, lanes) == ERR_OK);
     CHECK("one block for all", pool_used(pool) == 1 && park.count == 3);
-    CHECK("not there", park_find_message(&park, 1, 8) == 0 && park_find_fragment(&park, 10) == 0);
-    d = park_get(&park, park_find_message(&park, 1, 7));
+    CHECK("not there",
+          park_find_message(&park, 1, PARK_ORDERED, 8) == 0 && park_find(&park, 0, 13) == 0);
+    d = park_get(&park, first_of(&park, 7));
     CHECK("there", d.tsn == 10 && bytes_equal(d.payload, bytes_of_string("first")));
-    d = park_get(&park, park_find_fragment(&park, 11));
+    d = park_get(&park, park_find(&park, 0, 11));
     CHECK("there", d.flags == DATA_ENDS && bytes_equal(d.payload, bytes_of_string("second")));
-    d = park_get(&park, list.first);
+    d = park_get(&park, park_first(&park, lanes[PARK_UNORDERED].begun.first));
     CHECK("there", d.tsn == 12);
-    park_remove(&park, list.first, &list);
-    park_remove(&park, park_find_message(&park, 1, 7), NULL);
-    CHECK("the others stay", park_find_fragment(&park, 11) && list.first == 0 && list.last == 0);
-    park_remove(&park, park_find_fragment(&park, 11), NULL);
+    park_remove(&park, park_first(&park, lanes[PARK_UNORDERED].begun.first), lanes);
+    park_remove(&park, first_of(&park, 7), lanes);
+    CHECK("the others stay", park_find(&park, 0, 11) && !lanes[0].count && !lanes[1].count);
+    park_remove(&park, park_find(&park, 0, 11), lanes);
     CHECK("empty", park.count == 0 && park.bytes == 0 && pool_used(pool) == 0);
     park_deinit(&park);
     pool_free(pool);
@@ -194,8 +200,8 @@ TEST(parked_chunks_are_found_by_what_they_wait_for)
 TEST(parking_is_bounded_and_leaves_a_quarter_of_the_pool)
 {
     struct pool *pool;
-    struct park park;
-    struct park_list list = { 0 };
+    struct park park = { 0 };
+    struct park_lane lanes[PARK_KINDS] = { 0 };
     static const uint8_t bytes[1100];
     uint32_t tsn = 0;
 
@@ -205,7 +211,7 @@ TEST(parking_is_bounded_and_leaves_a_quarter_of_the_pool)
         struct data_chunk d = fragment(tsn, 0, 0, 0, "");
 
         d.payload = bytes_of(bytes, sizeof bytes);
-        if (park_add(&park, &d, &list) != ERR_OK)
+        if (park_add(&park, &d, lanes) != ERR_OK)
             break;
     }
     CHECK("three quarters", pool_used(pool) == 12 && tsn == 36);
@@ -214,11 +220,11 @@ TEST(parking_is_bounded_and_leaves_a_quarter_of_the_pool)
     for (tsn = 0;; tsn++) {
         struct data_chunk d = fragment(tsn, 0, 0, 0, "x");
 
-        if (park_add(&park, &d, &list) != ERR_OK)
+        if (park_add(&park, &d, lanes) != ERR_OK)
             break;
     }
     CHECK("so many", tsn == PARK_SLOTS_MAX);
-    CHECK("and still found", park_find_fragment(&park, 12345) != 0);
+    CHECK("and still found", park_find(&park, 0, 12345) != 0);
     park_deinit(&park);
     pool_free(pool);
 }
@@ -227,16 +233,16 @@ TEST(parking_survives_every_failing_allocation)
 {
     ALLOC_FAIL_EACH {
         struct pool *pool = NULL;
-        struct park park;
-        struct park_list list = { 0 };
+        struct park park = { 0 };
+        struct park_lane lanes[PARK_KINDS] = { 0 };
         bool is_made = pool_new(&pool, 16) == ERR_OK;
 
         park_init(&park, pool, 1);
         for (uint32_t tsn = 0; is_made && tsn < 100; tsn++) {
             struct data_chunk d = fragment(tsn, 0, 0, 0, "x");
-            int err = park_add(&park, &d, &list);
+            int err = park_add(&park, &d, lanes);
 
-            CHECK("there or not", (park_find_fragment(&park, tsn) != 0) == (err == ERR_OK));
+            CHECK("there or not", (park_find(&park, 0, tsn) != 0) == (err == ERR_OK));
         }
         park_deinit(&park);
         pool_free(pool);

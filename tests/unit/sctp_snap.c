@@ -150,7 +150,7 @@ TEST(the_chunk_is_always_the_same)
 
     CHECK("made", pair_init(&p, 5, &defaults));
     len = sctp_get_init(p.side[0].sctp, a);
-    CHECK("its length is its own", len == 26 && a[0] == 1 && a[2] == 0 && a[3] == 26);
+    CHECK("its length is its own", len > 20 && a[0] == 1 && a[2] == 0 && a[3] == len);
     CHECK("twice", sctp_get_init(p.side[0].sctp, b) == len && memcmp(a, b, len) == 0);
     CHECK("too late", (sctp_connect(p.side[0].sctp, p.now), tell(&p, 0) == ERR_WRONG_STATE));
     pair_deinit(&p);

@@ -312,6 +312,21 @@ TEST(a_peer_that_floods_streams_openings_and_control)
     session_pair_deinit(&p);
 }
 
+/* A hawser sends within its credit; one that does not is no hawser, and is ended. */
+TEST(a_peer_that_sends_more_than_it_was_granted)
+{
+    static uint8_t some[65536];
+
+    open_pair();
+    p.is_deaf[OFFERER] = true;
+    for (unsigned round = 0; round < 100 && !p.seen[OFFERER].is_closed; round++) {
+        say(1, PPID_BINARY, bytes_of(some, sizeof some));
+        session_pair_run(&p, p.now + 20 * MILLISECOND);
+    }
+    CHECK("ended", p.seen[OFFERER].is_closed);
+    session_pair_deinit(&p);
+}
+
 static void make_foreign(int from, struct session_description *d)
 {
     (void)from;
@@ -418,5 +433,6 @@ TESTS(TEST_ROW(forgeries_before_the_answer), TEST_ROW(forgeries_before_the_first
       TEST_ROW(garbage_of_every_first_byte), TEST_ROW(alerts_without_a_key),
       TEST_ROW(bent_datagrams), TEST_ROW(everything_twice),
       TEST_ROW(a_peer_that_floods_streams_openings_and_control),
+      TEST_ROW(a_peer_that_sends_more_than_it_was_granted),
       TEST_ROW(a_peer_that_sends_more_than_anybody_reads),
       TEST_ROW(a_pool_that_others_have_emptied), TEST_ROW(noise_with_keys))
