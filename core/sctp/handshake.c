@@ -22,7 +22,7 @@ int sctp_connect(struct sctp *s, usec now)
 }
 
 /* What is offered unless the configuration leaves it out. */
-enum { OFFERED = SCTP_ZERO_CHECKSUM | SCTP_FORWARD_TSN | SCTP_PARTS };
+enum { OFFERED = SCTP_ZERO_CHECKSUM | SCTP_I_DATA | SCTP_FORWARD_TSN | SCTP_PARTS };
 
 /* I-DATA goes with I-FORWARD-TSN, DATA with FORWARD-TSN (RFC 8260 §2.3.1). */
 uint8_t handshake_our_extensions(const struct sctp *s)

@@ -180,7 +180,7 @@ static enum verdict on_invalid_stream(struct sctp *s, const struct data_chunk *d
     return VERDICT_MALFORMED;
 }
 
-/* RFC 8260 §2.2.1: with I-DATA agreed there is no DATA. Without, I-DATA is a chunk unknown to us. */
+/* RFC 8260 §2.2.1: with I-DATA agreed there is no DATA. Without, I-DATA is a chunk unknown. */
 static enum verdict refuse_kind(struct sctp *s, usec now, const struct chunk *c)
 {
     if (s->rx.park.is_woven) {

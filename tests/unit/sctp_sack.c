@@ -3,7 +3,7 @@
 #include "tests/check.h"
 #include "tests/support/sctp_pair.h"
 
-static const struct sctp_config defaults = { .streams_max = 16 };
+static const struct sctp_config defaults = { .streams_max = 16, .without = SCTP_I_DATA };
 
 /* Side 1 sends; side 0 falls silent and its SACKs are made by hand. */
 static bool up(struct sctp_pair *p, uint64_t seed)

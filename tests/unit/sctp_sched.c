@@ -41,10 +41,11 @@ static void round_trip(struct duo *d)
     sctp_tick(d->two.sctp[SENDER], d->two.now);
 }
 
-static void open(struct duo *d)
+static void open_without(struct duo *d, unsigned without)
 {
-    static const struct sctp_config cfg = { .tx_bytes_max = 8 << 20,
-                                            .stream_tx_bytes_max = 4 << 20 };
+    const struct sctp_config cfg = { .tx_bytes_max = 8 << 20,
+                                     .without = without,
+                                     .stream_tx_bytes_max = 4 << 20 };
 
     memset(d, 0, sizeof *d);
     duo_init(&d->two, 7, POOL_BLOCKS);
@@ -62,6 +63,11 @@ static void fill(struct duo *d, uint16_t stream, size_t messages)
     while (messages--)
         CHECK("queued", sctp_send(d->two.sctp[SENDER], d->two.now, stream, 53,
                                   bytes_of(some, sizeof some)) == ERR_OK);
+}
+
+static void open(struct duo *d)
+{
+    open_without(d, 0);
 }
 
 TEST(a_lower_class_goes_first)
@@ -82,21 +88,25 @@ TEST(a_lower_class_goes_first)
     duo_deinit(&d.two);
 }
 
-TEST(between_messages_only)
+/* Without I-DATA fragments of two messages do not mix (RFC 9260 §6.9); with it they do. */
+TEST(between_messages_only_or_between_fragments)
 {
-    static struct duo d;
-    static const uint8_t whole[200000];
+    for (int mixes = 0; mixes < 2; mixes++) {
+        static struct duo d;
+        static const uint8_t whole[200000];
 
-    open(&d);
-    CHECK("set", sctp_set_stream_priority(d.two.sctp[SENDER], 0, 1, 1) == ERR_OK);
-    CHECK("queued",
-          sctp_send(d.two.sctp[SENDER], d.two.now, 5, 53, bytes_of(whole, sizeof whole)) == ERR_OK);
-    duo_move(&d.two, SENDER);
-    fill(&d, 0, 1);
-    for (int i = 0; i < 100 && !d.received[0]; i++)
-        round_trip(&d);
-    CHECK("a message that has begun ends first", d.received[5] == sizeof whole);
-    duo_deinit(&d.two);
+        open_without(&d, mixes ? 0 : SCTP_I_DATA);
+        CHECK("set", sctp_set_stream_priority(d.two.sctp[SENDER], 0, 1, 1) == ERR_OK);
+        CHECK("queued", sctp_send(d.two.sctp[SENDER], d.two.now, 5, 53,
+                                  bytes_of(whole, sizeof whole)) == ERR_OK);
+        duo_move(&d.two, SENDER);
+        fill(&d, 0, 1);
+        for (int i = 0; i < 100 && !d.received[0]; i++)
+            round_trip(&d);
+        CHECK("a message that has begun ends first",
+              mixes ? d.received[5] < sizeof whole / 2 : d.received[5] == sizeof whole);
+        duo_deinit(&d.two);
+    }
 }
 
 static const struct {
@@ -166,6 +176,6 @@ TEST(what_cannot_be_set)
     duo_deinit(&d.two);
 }
 
-TESTS(TEST_ROW(a_lower_class_goes_first), TEST_ROW(between_messages_only),
+TESTS(TEST_ROW(a_lower_class_goes_first), TEST_ROW(between_messages_only_or_between_fragments),
       TEST_ROW(shares_within_a_class), TEST_ROW(a_class_may_change_while_bytes_wait),
       TEST_ROW(what_cannot_be_set))
