@@ -4,6 +4,7 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -183,6 +184,34 @@ bool interfaces_has(const struct addr *ip)
                 addr_equal_ip(&a, ip);
     freeifaddrs(all);
     return found;
+}
+
+static size_t mtu_of(const char *name)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct ifreq request = { 0 };
+    bool is_known;
+
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+    is_known = fd >= 0 && ioctl(fd, SIOCGIFMTU, &request) == 0 && request.ifr_mtu > 0;
+    if (fd >= 0)
+        close(fd);
+    return is_known ? (size_t)request.ifr_mtu : 0;
+}
+
+size_t interfaces_mtu(const struct addr *ip)
+{
+    struct ifaddrs *all = NULL;
+    size_t mtu = 0;
+    struct addr a;
+
+    if (getifaddrs(&all))
+        return 0;
+    for (struct ifaddrs *i = all; i && !mtu; i = i->ifa_next)
+        if (i->ifa_addr && sockaddr_decode(&a, i->ifa_addr) && addr_equal_ip(&a, ip))
+            mtu = mtu_of(i->ifa_name);
+    freeifaddrs(all);
+    return mtu;
 }
 
 bool interfaces_source(struct addr *out, const struct addr *to)

@@ -29,6 +29,9 @@ size_t interfaces_list(struct interface_addr out[INTERFACES_MAX], unsigned flags
 /* Whether an interface that is up has this IP, whatever its port. */
 bool interfaces_has(const struct addr *ip);
 
+/* What the interface that has this IP carries; 0: nobody knows. */
+size_t interfaces_mtu(const struct addr *ip);
+
 /* Where the routes of now would have a packet to this address leave from, port 0. False: nothing
  * leads there. Nothing is sent. */
 bool interfaces_source(struct addr *out, const struct addr *to);

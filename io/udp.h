@@ -23,6 +23,9 @@ struct udp_handler {
                      uint8_t *data, size_t len);
     /* After each batch, and when a full socket takes datagrams again: time to run one's output. */
     void (*drained)(void *ctx, struct udp *u);
+    /* Datagrams of the run that was sent last were longer than the interface takes (EMSGSIZE), and
+     * are gone. From udp_send(), or before `drained`. May be NULL. */
+    void (*too_long)(void *ctx, struct udp *u);
     void *ctx;
 };
 

@@ -186,9 +186,20 @@ static void keep(struct udp *u, const struct out *run, size_t from)
     watch(u, UV_READABLE | UV_WRITABLE);
 }
 
+/* Sends, and tells if a datagram was too long for the interface. */
+static size_t send_and_tell(struct udp *u, const struct out *run, size_t at)
+{
+    uint64_t before = u->counters.too_long;
+    size_t done = send_from(u, run, at);
+
+    if (u->counters.too_long > before && u->handler.too_long)
+        u->handler.too_long(u->handler.ctx, u);
+    return done;
+}
+
 void udp_flush_kept(struct udp *u)
 {
-    u->kept_from = send_from(u, &u->kept, u->kept_from);
+    u->kept_from = send_and_tell(u, &u->kept, u->kept_from);
     if (u->kept_from < u->kept.count)
         return;
     u->kept.count = u->kept_from = 0;
@@ -208,7 +219,7 @@ void udp_send(struct udp *u, const struct out *run)
     if (u->fd < 0 || run->count == 0)
         return;
     if (udp_can_send(u) && run->to.family == u->local.family)
-        done = send_from(u, run, 0);
+        done = send_and_tell(u, run, 0);
     else {
         u->counters.unsent += run->count;
         return;

@@ -50,10 +50,20 @@ static void on_drained(void *ctx, struct udp *u)
     moved(ctx);
 }
 
+static void on_too_long(void *ctx, struct udp *u)
+{
+    struct outside *o = ctx;
+
+    (void)u;
+    session_too_long(o->cfg.session, io_now());
+}
+
 /* An address that cannot be used (gone since, not ours) is left out. */
 static bool open_socket(struct outside *o, const struct addr *bind, uint16_t preference)
 {
-    const struct udp_handler handler = { .datagram = on_datagram, .drained = on_drained, .ctx = o };
+    const struct udp_handler handler = {
+        .datagram = on_datagram, .drained = on_drained, .too_long = on_too_long, .ctx = o
+    };
     char text[ADDR_TEXT_MAX];
     struct udp *u;
     int err;
@@ -72,6 +82,7 @@ static bool open_socket(struct outside *o, const struct addr *bind, uint16_t pre
         udp_close(u);
         return false;
     }
+    session_set_interface_mtu(o->cfg.session, io_now(), udp_local(u), interfaces_mtu(udp_local(u)));
     o->preferences[o->socket_count] = preference;
     o->sockets[o->socket_count++] = u;
     return true;
@@ -317,6 +328,9 @@ void outside_on_network_change(struct outside *o)
     size_t lost;
 
     session_get_info(o->cfg.session, &before);
+    for (size_t i = 0; i < o->socket_count; i++)
+        session_set_interface_mtu(o->cfg.session, io_now(), udp_local(o->sockets[i]),
+                                  interfaces_mtu(udp_local(o->sockets[i])));
     best = open_missing(o);
     lost = close_gone(o);
     lost += relays_on_network_change(o->relays);

@@ -211,7 +211,9 @@ bool sctp_poll_output(struct sctp *s, usec now, struct out *out)
         ;
     if (tx_is_paced(s))
         pace_arm(s, now);
-    if (s->tx.packet > packet_before)
+    if (s->tx.packet > packet_before) {
         s->pmtu.run_packet = packet_before;
+        s->pmtu.was_probe = false;
+    }
     return out->count > before;
 }

@@ -1,22 +1,22 @@
 /* part.c: PART, a chunk of hawser's own, which both must have listed among their extensions.
  *
- * A chunk keeps the size it was cut to for as long as it is not acknowledged, and the path may have
- * become narrower since. RFC 9260 §6.9 leaves such a one to IP fragmentation, which many networks
- * drop. Between hawsers it travels in parts, each in a packet that passes, and is put together again
- * before anything else sees it:
+ * A chunk keeps the size it was cut to until it is acknowledged, and the path may become narrower
+ * before. RFC 9260 §6.9 leaves such a one to IP fragmentation, which many networks drop. Between
+ * hawsers it travels in parts, each in a packet that passes, and is put together again before
+ * anything else sees it:
  *
  *     |  type 181    |   flags 0    |             length             |
  *     |                 TSN of the chunk that it is a part of        |
  *     |  where it begins in that     |   length of that, whole       |
  *     |  its bytes …
  *
- * Parts come in order; one that does not follow the last is dropped, and as the chunk counts as lost
- * then, all of it comes again. */
+ * Parts come in order; one that does not follow the last is dropped, and as the chunk then counts
+ * as lost, all of it comes again. */
 #include "core/sctp/assoc.h"
 
 #include <stdlib.h>
 
-/* Writes as much of a whole chunk, padding left out, as the packet takes. True: that was the end. */
+/* Writes as much of a whole chunk, padding left out, as the packet takes. True: to its end. */
 bool part_encode(struct sctp *s, struct wr *w, uint32_t tsn, struct bytes whole)
 {
     size_t at = s->tx.part_tsn == tsn && s->tx.part_at < whole.len ? s->tx.part_at : 0;

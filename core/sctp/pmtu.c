@@ -8,9 +8,9 @@
  *                                      '--timeouts--> ERROR, used
  *
  * A probe is a HEARTBEAT and a PAD (RFC 4820) in one packet, never data: its loss costs nothing and
- * is no sign of congestion. What ICMP says is not believed; that our own host refuses a datagram is.
- * An association that moves no data never probes: there is no timer but that of a probe which is
- * out. Data that was cut for a wider path than that of now goes in parts: part.c. */
+ * is no sign of congestion. ICMP is not believed, but our own host is if it refuses a datagram. An
+ * association that moves no data never probes: there is no timer but that of a probe which is out.
+ * Data that was cut for a wider path than that of now goes in parts: part.c. */
 #include "core/sctp/assoc.h"
 
 #include <assert.h>
@@ -220,6 +220,7 @@ void pmtu_encode_probe(struct sctp *s, usec now, struct wr *w)
     wr_zero(w, p->probed - w->len);
     chunk_end(w, at);
     p->is_due = false;
+    p->was_probe = true;
     p->tries++;
     p->longest = p->probed > p->longest ? p->probed : p->longest;
     p->lost_at = now + usec_max(PROBE_TIMER_LEAST_US, s->rto.rto_us);
@@ -317,17 +318,18 @@ void pmtu_note_lost(struct sctp *s, const struct tx_chunk *c)
         fall_to_base(s, false);
 }
 
-/* Where parts can be sent, less than the base may pass too. */
-static void fall_to_least(struct sctp *s)
+/* Where parts can be sent, less than the base will do too. */
+static bool fall_to_least(struct sctp *s)
 {
     struct pmtu *p = &s->pmtu;
 
     if (!sctp_has(s, SCTP_PARTS) || packet_bytes(s) <= LEAST_BYTES)
-        return;
+        return false;
     enter(s, 0, PMTU_ERROR);
     set_packet_bytes(s, LEAST_BYTES);
     p->low = LEAST_BYTES;
     p->wanted = USED_LEAST;
+    return true;
 }
 
 /* Silence, or one chunk that is lost again and again while long packets pass. */
@@ -338,7 +340,7 @@ void pmtu_on_timeout(struct sctp *s, usec now)
     if (is_wide(s))
         fall_to_base(s, true);
     else if (s->errors >= TIMEOUTS_AT_BASE)
-        fall_to_least(s);
+        (void)fall_to_least(s);
 }
 
 /* The chunks of the run that left last; they were never on the way, which congestion control need
@@ -357,21 +359,20 @@ static void mark_last_run(struct sctp *s)
     s->tx.may_resend_at_once = s->tx.lost_count > 0;
 }
 
-void sctp_packet_too_long(struct sctp *s, usec now, size_t packet_len)
+void sctp_packet_too_long(struct sctp *s, usec now)
 {
     struct pmtu *p = &s->pmtu;
 
-    if (p->state == PMTU_DISABLED)
+    if (p->state == PMTU_DISABLED || !assoc_may_send_data(s))
         return;
-    if (p->lost_at != USEC_NEVER && packet_len == p->probed) {
-        on_too_long(s, now);
+    if (p->was_probe) {
+        if (p->lost_at != USEC_NEVER)
+            on_too_long(s, now);
         return;
     }
-    if (packet_len > packet_bytes(s) || !assoc_may_send_data(s))
-        return; /* of a run before we knew */
     if (is_wide(s))
         fall_to_base(s, false);
-    else
-        fall_to_least(s);
+    else if (!fall_to_least(s))
+        return; /* or what we send again at once would be refused again, for ever */
     mark_last_run(s);
 }

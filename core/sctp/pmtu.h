@@ -28,6 +28,7 @@ struct pmtu {
     uint8_t holes;       /* black holes met on this path, to a limit */
     uint8_t lost;        /* wide packets in a row, see pmtu_note_lost() */
     bool is_due;         /* a probe */
+    bool was_probe;      /* the run that left last */
     bool is_doubtful;    /* the last black hole may have been mere silence */
     uint16_t base;       /* what passes everywhere, the caller says */
     uint16_t top;        /* the most that may pass: the interface's */

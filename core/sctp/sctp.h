@@ -218,9 +218,9 @@ void sctp_path_changed(struct sctp *s, usec now, usec rtt_us, size_t packet_byte
  * carries, 0 if unknown. */
 void sctp_search_pmtu(struct sctp *s, usec now, size_t around, size_t ip_bytes_max);
 
-/* Our own host refused to send a packet of this length, of the run that left last, probe or data: it
+/* Our own host refused to send a packet of the run that left last, for its length: what was in it
  * goes again, shorter. */
-void sctp_packet_too_long(struct sctp *s, usec now, size_t packet_len);
+void sctp_packet_too_long(struct sctp *s, usec now);
 
 /* The path's round trip has become known by other means than data; ignored once data has told. */
 void sctp_set_rtt(struct sctp *s, usec rtt_us);

@@ -37,7 +37,6 @@ void session_get_info(const struct session *s, struct session_info *info)
     memset(info, 0, sizeof *info);
     info->is_open = s->state == SESSION_OPEN;
     info->has_path = s->has_path && ice_selected(s->agent.ice, &info->path);
-    info->path_mtu = SESSION_DATAGRAM_MAX;
     info->retry_at = ice_retry_at(s->agent.ice);
     info->is_restarting = s->next.ice != NULL;
     info->restarts = s->restarts.finished;
@@ -46,6 +45,7 @@ void session_get_info(const struct session *s, struct session_info *info)
     info->had_snap = s->has_snap;
     info->established_us = s->open_at == USEC_NEVER ? 0 : s->open_at - s->started_at;
     sctp_get_info(s->sctp, &info->sctp);
+    info->path_mtu = DTLS_HEAD + info->sctp.packet_bytes + DTLS_TAIL;
     count_dropped(s, info);
     fill_channels(s, info);
 }

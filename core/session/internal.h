@@ -43,6 +43,7 @@ enum session_state {
 struct session_socket {
     struct addr base;
     uint16_t preference;
+    uint16_t mtu; /* of its interface, 0: unknown */
 };
 
 /* A generation of ICE: the first, and each restart brings another one. */
@@ -167,6 +168,9 @@ int session_agent_connect(struct session *s, usec now, struct agent *a,
 void session_agent_add_remotes(struct session *s, usec now, struct agent *a,
                                const struct session_description *d);
 
+/* Of the path of now; its width is searched for. */
+void session_tell_path(struct session *s, usec now, bool old_is_dead);
+
 /* restart.c. The newest agent's path becomes the session's. */
 void session_take_over(struct session *s, usec now);
 void session_restart_failed(struct session *s, usec now);
@@ -205,6 +209,7 @@ bool session_poll_relay_event(struct session *s, struct session_event *ev);
 /* False: the run is for a relayed address and cannot be sent. */
 bool session_wrap(struct session *s, struct out *out);
 bool session_is_relayed(const struct session *s, const struct addr *local);
+const struct relayer *session_relay_of(const struct session *s, const struct addr *local);
 void session_relays_deinit(struct session *s);
 
 /* layers.c. Lets DTLS and SCTP tell what happened to them, and acts on it. */

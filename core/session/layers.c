@@ -22,7 +22,7 @@ static void on_keys(struct session *s, usec now)
         return;
     session_enter(s, SESSION_ASSOCIATING, now);
     if (s->has_path)
-        sctp_path_changed(s->sctp, now, s->path.rtt_us, SESSION_PACKET_MAX, false);
+        session_tell_path(s, now, false);
     (void)sctp_connect(s->sctp, now); /* refused only if the peer's INIT was quicker */
 }
 

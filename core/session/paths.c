@@ -9,6 +9,8 @@
 
 #define SUSPECT_MIN_US  (150 * MILLISECOND)
 #define SUSPECT_RTTS    3
+#define MTU_USUAL       1500
+#define CHANNEL_HEAD    4                  /* RFC 8656 §12.4 */
 #define OLD_PATH_US     (10 * SECOND)      /* how long a replaced agent's path may still be used */
 #define ICE_TOLD_GAP_US (20 * MILLISECOND) /* between two words to ICE of what was heard */
 
@@ -120,6 +122,61 @@ void session_check_paths(struct session *s, usec now)
         ice_check_again(s->next.ice, now);
 }
 
+static size_t headers_of(const struct addr *a)
+{
+    return a->family == ADDR_IPV6 ? 40 + 8 : 20 + 8;
+}
+
+static size_t mtu_of(const struct session *s, const struct addr *base)
+{
+    for (uint8_t i = 0; i < s->socket_count; i++)
+        if (addr_equal(&s->sockets[i].base, base) && s->sockets[i].mtu)
+            return s->sockets[i].mtu;
+    return MTU_USUAL;
+}
+
+/* On the way to or from a relay ChannelData is around a datagram; until the channel stands, and if
+ * there is none, an indication is, and probes find out. A stream to the relay has no packets, but
+ * from there on the way has. */
+static void search_pmtu(struct session *s, usec now)
+{
+    const struct relayer *r = session_relay_of(s, &s->path.local);
+    bool is_stream = r && r->stream, is_relayed = r || s->path.remote_type == ICE_RELAYED;
+    size_t around = headers_of(&s->path.local);
+    size_t mtu = is_stream ? MTU_USUAL : mtu_of(s, r ? &r->base : &s->path.local);
+
+    if (r && !is_stream && headers_of(&r->base) > around)
+        around = headers_of(&r->base);
+    if (is_relayed)
+        around += CHANNEL_HEAD;
+    if (mtu > DTLS_DATAGRAM_MAX + around)
+        mtu = DTLS_DATAGRAM_MAX + around;
+    sctp_search_pmtu(s->sctp, now, around + DTLS_HEAD + DTLS_TAIL, mtu);
+}
+
+void session_tell_path(struct session *s, usec now, bool old_is_dead)
+{
+    sctp_path_changed(s->sctp, now, s->path.rtt_us, SESSION_PACKET_MAX, old_is_dead);
+    search_pmtu(s, now);
+}
+
+void session_set_interface_mtu(struct session *s, usec now, const struct addr *base, size_t mtu)
+{
+    s->clock = now;
+    for (uint8_t i = 0; i < s->socket_count; i++)
+        if (addr_equal(&s->sockets[i].base, base))
+            s->sockets[i].mtu = (uint16_t)(mtu < UINT16_MAX ? mtu : UINT16_MAX);
+    if (s->has_path && s->state >= SESSION_ASSOCIATING && s->state < SESSION_CLOSED)
+        search_pmtu(s, now);
+}
+
+void session_too_long(struct session *s, usec now)
+{
+    s->clock = now;
+    if (s->state >= SESSION_ASSOCIATING && s->state < SESSION_CLOSED)
+        sctp_packet_too_long(s->sctp, now);
+}
+
 static void on_selected(struct session *s, usec now, const struct ice_path *path)
 {
     bool old_is_dead = !s->has_path || s->is_dark || s->is_suspect;
@@ -141,7 +198,7 @@ static void on_selected(struct session *s, usec now, const struct ice_path *path
     if (s->is_client)
         dtls_start(s->dtls, now);
     if (s->state >= SESSION_ASSOCIATING)
-        sctp_path_changed(s->sctp, now, path->rtt_us, SESSION_PACKET_MAX, old_is_dead);
+        session_tell_path(s, now, old_is_dead);
     session_pump(s, now);
 }
 

@@ -7,7 +7,7 @@
 
 #define CHECK_GAP_US SECOND /* between two questions to a server whether it still knows us */
 
-static struct relayer *find_relayed(struct session *s, const struct addr *relayed)
+static struct relayer *find_relayed(const struct session *s, const struct addr *relayed)
 {
     for (unsigned i = 0; i < s->relay_slots; i++)
         if (s->relays[i].turn && s->relays[i].state == SESSION_RELAY_LIVE &&
@@ -16,13 +16,14 @@ static struct relayer *find_relayed(struct session *s, const struct addr *relaye
     return NULL;
 }
 
+const struct relayer *session_relay_of(const struct session *s, const struct addr *local)
+{
+    return find_relayed(s, local);
+}
+
 bool session_is_relayed(const struct session *s, const struct addr *local)
 {
-    for (unsigned i = 0; i < s->relay_slots; i++)
-        if (s->relays[i].turn && s->relays[i].state == SESSION_RELAY_LIVE &&
-            addr_equal(&s->relays[i].relayed, local))
-            return true;
-    return false;
+    return find_relayed(s, local) != NULL;
 }
 
 bool session_is_asking_relays(const struct session *s)

@@ -126,7 +126,7 @@ struct session_info {
     bool is_open;
     bool has_path;
     struct ice_path path;
-    size_t path_mtu; /* of UDP payload */
+    size_t path_mtu; /* of our datagrams' payload, without TURN's head around it */
     usec retry_at;   /* relayed: when direct is tried next; else USEC_NEVER */
     bool is_restarting;
     unsigned restarts;       /* finished ones */
@@ -153,6 +153,13 @@ void session_free(struct session *s);
 int session_add_socket(struct session *s, usec now, const struct addr *base, uint16_t preference);
 int session_add_stun_server(struct session *s, usec now, const struct addr *server);
 void session_end_local(struct session *s, usec now);
+
+/* What the interface of a socket carries, in bytes of an IP packet: longer ones are not tried. 1500
+ * until told. */
+void session_set_interface_mtu(struct session *s, usec now, const struct addr *base, size_t mtu);
+
+/* Our own host refused to send a datagram of the run that came out last, for its length. */
+void session_too_long(struct session *s, usec now);
 
 /* The socket is gone, with all that went by it. An unknown one is fine. */
 void session_remove_socket(struct session *s, usec now, const struct addr *base);

@@ -303,11 +303,21 @@ static void add_relay(struct peer *p, const struct addr *base, uint16_t preferen
         (void)session_add_relay(p->session, io_now(), &relay, &number);
 }
 
+static void on_too_long(void *ctx, struct udp *u)
+{
+    struct peer *p = ctx;
+
+    (void)u;
+    session_too_long(p->session, io_now());
+}
+
 static void open_sockets(struct peer *p)
 {
     struct interface_addr list[INTERFACES_MAX];
     size_t count = interfaces_list(list, 0);
-    const struct udp_handler handler = { on_datagram, on_drained, p };
+    const struct udp_handler handler = {
+        .datagram = on_datagram, .drained = on_drained, .too_long = on_too_long, .ctx = p
+    };
 
     for (size_t i = 0; i < count; i++) {
         struct udp **u = &p->sockets[p->socket_count];

@@ -116,6 +116,11 @@ static int find_end(const struct session_pair *p, int from, const struct addr *t
     return -1;
 }
 
+static bool fits(const struct session_pair *p, struct bytes dgram)
+{
+    return dgram.len <= (p->payload_max ? p->payload_max : 1472);
+}
+
 static void post(struct session_pair *p, int from)
 {
     const struct out *run = &p->out;
@@ -134,8 +139,10 @@ static void post(struct session_pair *p, int from)
 
         if (p->lose_nth && --p->lose_nth == 0)
             continue;
-
-        p->longest = dgram.len > p->longest ? dgram.len : p->longest;
+        if (!run->stream && !fits(p, dgram))
+            continue;
+        if (!run->stream)
+            p->longest = dgram.len > p->longest ? dgram.len : p->longest;
         post_one(p, &letter, dgram);
     }
 }
@@ -151,7 +158,8 @@ static void drain_relay(struct session_pair *p)
         letter.to_addr = packet.to;
         letter.is_stream = packet.stream;
         letter.to = find_end(p, RELAY, &packet.to);
-        if (!p->is_cut && letter.to >= 0 && !is_dead(p, &packet.to))
+        if (!p->is_cut && letter.to >= 0 && !is_dead(p, &packet.to) &&
+            (packet.stream || fits(p, packet.dgram)))
             post_one(p, &letter, packet.dgram);
     }
 }

@@ -70,7 +70,8 @@ struct session_pair {
     bool is_talking[2]; /* sends a byte on channel 0 as soon as it is open */
     uint64_t posted;    /* datagrams that left */
     uint64_t lose_nth;  /* of those that leave from here on; 0: none */
-    size_t longest;     /* of those that arrived */
+    size_t longest;     /* of those that arrived, streams apart */
+    size_t payload_max; /* longer datagrams are lost; 0: 1472, Ethernet's in IPv4 */
     struct session_letter *letters;
     size_t letter_count;
     struct session_note *notes;

@@ -287,7 +287,7 @@ static bool refuse(void *ctx, int from, struct bytes packet)
 
     if (from || packet.len + AROUND <= refuse_longer)
         return true;
-    sctp_packet_too_long(p->side[0].sctp, p->now, packet.len);
+    sctp_packet_too_long(p->side[0].sctp, p->now);
     return false;
 }
 
@@ -314,6 +314,23 @@ TEST(our_own_host_refuses)
     CHECK("no timeout", info.timeouts == 0);
     CHECK("shorter", info.packet_bytes <= packet_of(1300));
     pair_deinit(&p);
+}
+
+/* Not even what passes everywhere, or nothing at all: no round without end. */
+TEST(our_own_host_refuses_all)
+{
+    for (size_t i = 0; i < 2; i++) {
+        struct wire w = { .mtu = 1500 };
+        struct sctp_pair p;
+
+        begin(&p, &w, 1, 0, 9000);
+        p.tap = refuse;
+        p.tap_ctx = &p;
+        refuse_longer = i ? 900 : 300;
+        CHECK("parts pass", pair_transfer(&p, 0, 3, WHOLE, 16000, p.now + 20 * SECOND) == (i == 1));
+        CHECK("with patience", p.side[0].packets_out < 40000);
+        pair_deinit(&p);
+    }
 }
 
 /* What a hostile peer may say of probes. */
@@ -372,5 +389,5 @@ TEST(parts_that_do_not_fit)
 TESTS(TEST_ROW(the_width_of_a_path_is_found), TEST_ROW(who_is_idle_never_probes),
       TEST_ROW(chance_may_take_probes), TEST_ROW(it_is_looked_for_again_only_in_use),
       TEST_ROW(a_black_hole_swallows_nothing_for_ever), TEST_ROW(a_narrow_path_takes_over),
-      TEST_ROW(our_own_host_refuses), TEST_ROW(answers_are_only_for_what_was_asked),
-      TEST_ROW(parts_that_do_not_fit))
+      TEST_ROW(our_own_host_refuses), TEST_ROW(our_own_host_refuses_all),
+      TEST_ROW(answers_are_only_for_what_was_asked), TEST_ROW(parts_that_do_not_fit))
