@@ -75,6 +75,7 @@ int sctp_new(struct sctp **out, const struct sctp_config *cfg, const struct rng 
     s->cc = (struct cc){
         .ops = &cc_bbr,
         .packet_bytes = s->cfg.packet_bytes_max,
+        .seed = s->initial_tsn,
         .cwnd_bytes_max = s->cfg.tx_bytes_max + s->cfg.tx_bytes_max / 8,
     };
     s->cc.ops->start(&s->cc, 0);

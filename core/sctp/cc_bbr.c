@@ -1,10 +1,12 @@
 /* BBR: send at the rate the path has been seen to deliver, with as much in flight as its rate and
- * its round trip need; now and then a little faster to see whether there is more, and then slower,
- * to drain what that queued.
+ * its round trip need; now and then faster, to see whether there is more, and then slower, to drain
+ * what that queued. draft-ietf-ccwg-bbr.
  *
- * Where this leaves the draft (deviations.md, S19): a loss is taken for ours only if more is lost
- * than when we do not push, for a radio that loses 2 % whatever we do would otherwise have it all
- * its way; and the window has room for what arrives and is acknowledged in runs. */
+ * Where this leaves the draft (deviations.md, S19): a loss is taken for ours only if there is a
+ * queue or much more is lost than when we do not push, for a radio that loses 2 % whatever we do
+ * would otherwise have it all its way. One that is ours is answered as CUBIC would (RFC 9438 §4.6),
+ * by less in flight than there was and not just than was found to be too much, or a flow of CUBIC
+ * beside us would starve. */
 #include "core/sctp/cc.h"
 #include "core/sctp/sctp.h"
 
@@ -12,50 +14,38 @@ enum {
     INITIAL_PACKETS = 10, /* RFC 6928; deviations.md, S1 */
     LEAST_PACKETS = 4,
     FULL_ROUNDS = 3,   /* STARTUP: so many without a quarter more and the pipe is full */
-    CRUISE_ROUNDS = 6, /* between two probes for more */
+    DRAIN_ROUNDS = 4,  /* DRAIN, DOWN: at most */
+    PUSH_ROUNDS = 2,   /* until the losses of a push are all known */
+    UP_ROUNDS = 2,     /* UP: what we send is seen to arrive after one */
+    WAIT_ROUNDS = 100, /* CRUISE: at most, as Reno would need to fill such a gap (draft §5.3.3.5) */
+    LOST_PACKETS = 3,  /* fewer in a round may always happen */
     PERCENT = 100
 };
 
-#define PPM             1000000u
-#define STARTUP_GAIN    277u /* per cent: 2 / ln 2 */
-#define DRAIN_GAIN      50u
-#define UP_GAIN         125u
-#define DOWN_GAIN       75u
-#define CRUISE_GAIN     99u    /* the highest rate seen is a little more than the path has */
-#define WINDOW_GAIN     200u   /* of the path's product of rate and round trip */
-#define LOSS_PPM        20000u /* more than usual: too much is in flight, if there is a queue … */
-#define LOSS_MOST_PPM   100000u /* … or even without */
-#define YIELD           70u     /* per cent of what was too much */
-#define MIN_RTT_WINDOW  (10 * SECOND)
+/* Per cent, of the rate and of the window. */
+#define STARTUP_GAIN 277u /* 2 / ln 2 */
+#define DRAIN_GAIN   50u
+#define UP_GAIN      125u
+#define DOWN_GAIN    75u
+#define CRUISE_GAIN  99u  /* the highest rate seen is a little more than the path has */
+#define WINDOW_GAIN  200u /* of the path's product of rate and round trip … */
+#define SHARED_GAIN  125u /* … or of what that is with the queue of others in it */
+#define HEADROOM     85u  /* CRUISE: of what was too much, so that others find room */
+#define YIELD        70u  /* of what was in flight: RFC 9438's beta */
+#define FULL_GAIN    125u /* STARTUP: a rate that grows no more than this has arrived … */
+#define UP_FULL_GAIN 110u /* … and UP, which half of the path gains by a push */
+#define GAINED       113u /* who gains that much by a push has less than half */
+
+/* Parts of a million. */
+#define LOSS_STARTUP 200000u /* STARTUP: too much is in flight; later, more than usual by this: */
+#define LOSS_MOST    100000u
+#define LOSS_QUEUED  20000u /* if there is a queue */
+
+#define WAIT_US         (3 * SECOND) /* CRUISE: until the next push, and up to half as much again */
+#define WAIT_GAINED_US  (WAIT_US / 4)
 #define PROBE_RTT_EVERY (5 * SECOND)
 #define PROBE_RTT_US    (200 * MILLISECOND)
 #define RUN_US          (2 * MILLISECOND) /* what may arrive and be acknowledged as one */
-#define CRUISE_MOST_US  (2 * SECOND)
-
-/* A peer that acknowledges as it likes makes any number of its rate and its round trip: bytes in a
- * second, whose products are still numbers, and bytes in flight. */
-#define RATE_MOST   (UINT64_C(1) << 33)
-#define FLIGHT_MOST (UINT64_C(1) << 30)
-
-static uint64_t max_rate(const struct cc_bbr *b)
-{
-    uint64_t most = 0;
-
-    for (unsigned i = 0; i < CC_BBR_ROUNDS; i++)
-        if (b->rates[i] > most)
-            most = b->rates[i];
-    return most;
-}
-
-/* What the path holds without a queue. Where round trips vary by themselves, the least of them
- * would be too little. */
-static size_t product(const struct cc_bbr *b)
-{
-    uint64_t took_us = (uint64_t)usec_min(b->min_rtt_us + 2 * b->jitter_us, 10 * MINUTE);
-    uint64_t bytes = max_rate(b) * took_us / SECOND;
-
-    return (size_t)(bytes < FLIGHT_MOST ? bytes : FLIGHT_MOST);
-}
 
 static size_t packets(const struct cc *cc, size_t count)
 {
@@ -67,177 +57,251 @@ static uint64_t percent(uint64_t value, uint64_t gain)
     return value * gain / PERCENT;
 }
 
-static void enter(struct cc *cc, enum cc_bbr_state to, usec now)
+static size_t at_most(size_t a, size_t b)
 {
-    cc->bbr.state = to;
-    cc->bbr.state_at = now;
-    cc->bbr.state_round = cc->bbr.round;
+    return a < b ? a : b;
 }
 
-/* The first rate is a guess: what the first window would be at the round trip that ICE measured. */
-static void guess_pacing(struct cc *cc)
+static size_t at_least(size_t a, size_t b)
 {
-    cc->pacing_rate = 0;
-    if (cc->rtt_us)
-        cc->pacing_rate = percent(cc->cwnd_bytes * SECOND / (uint64_t)cc->rtt_us, STARTUP_GAIN);
+    return a > b ? a : b;
 }
 
-/* ---- The model ------------------------------------------------------------------------------- */
-
-static void learn_rtt(struct cc_bbr *b, usec now, usec rtt_us)
+/* What we may count on until the next probe. */
+static uint64_t rate_of(const struct cc *cc)
 {
-    if (!rtt_us)
-        return;
-    if (!b->round_rtt_us || rtt_us < b->round_rtt_us)
-        b->round_rtt_us = rtt_us;
-    if (!b->mean_rtt_us)
-        b->mean_rtt_us = rtt_us;
-    b->jitter_us +=
-        (usec_max(rtt_us - b->mean_rtt_us, b->mean_rtt_us - rtt_us) - b->jitter_us) / 16;
-    b->mean_rtt_us += (rtt_us - b->mean_rtt_us) / 16;
-    if (!b->min_rtt_us || rtt_us <= b->min_rtt_us || now - b->min_rtt_at > MIN_RTT_WINDOW) {
-        b->min_rtt_us = rtt_us;
-        b->min_rtt_at = now;
+    uint64_t rate = cc_model_rate(&cc->model), lo = cc->bbr.now.rate_lo;
+
+    return rate < lo ? rate : lo;
+}
+
+/* ---- Bounds ---------------------------------------------------------------------------------- */
+
+/* Before losses tighten anything: how it was, should they turn out to be none. */
+static void remember(struct cc_bbr *b, size_t lost)
+{
+    if (!b->blamed) {
+        b->before = b->now;
+        b->cleared = 0;
     }
+    b->blamed += lost;
 }
 
-/* What goes first may all be sent again, from a path that died, and measure nothing: so what ICE
- * measured is the first sample. */
-static void bbr_start(struct cc *cc, usec now)
+/* Less would be less than the path delivers without a queue. */
+static size_t floor_of(const struct cc *cc, uint64_t gain)
 {
-    cc->bbr = (struct cc_bbr){ .inflight_hi = SIZE_MAX, .min_rtt_at = now };
-    cc->cwnd_bytes = packets(cc, INITIAL_PACKETS);
-    enter(cc, CC_BBR_STARTUP, now);
-    guess_pacing(cc);
-    learn_rtt(&cc->bbr, now, cc->rtt_us);
+    return at_least((size_t)percent(cc_model_product(&cc->model), gain),
+                    packets(cc, LEAST_PACKETS));
 }
 
-/* What the application held back says only that the path is no slower. */
-static void learn_rate(struct cc_bbr *b, const struct cc_sample *sample)
+static void tighten_hi(struct cc *cc)
 {
-    uint64_t *slot = &b->rates[b->round % CC_BBR_ROUNDS];
-    uint64_t rate = sample->rate < RATE_MOST ? sample->rate : RATE_MOST;
+    size_t was = at_most(cc->bbr.now.inflight_hi, cc->cwnd_bytes);
 
-    if (rate > *slot && (!sample->is_app_limited || rate >= max_rate(b)))
-        *slot = rate;
+    remember(&cc->bbr, cc->model.round_lost);
+    cc->bbr.now.inflight_hi = at_least((size_t)percent(was, YIELD), floor_of(cc, PERCENT));
+    cc->bbr.is_judged = true;
 }
 
-static uint32_t loss_ppm(const struct cc_bbr *b)
+/* Down to what the path delivers now without our part of its queue. */
+static void tighten_lo(struct cc *cc, size_t flight)
 {
-    uint64_t all = (uint64_t)b->round_acked + b->round_lost;
+    struct cc_bbr *b = &cc->bbr;
+    size_t was = at_most(b->now.inflight_lo, flight);
+    uint64_t rate = cc->model.recent[cc->model.full_round % CC_ROUNDS];
 
-    return all ? (uint32_t)((uint64_t)b->round_lost * PPM / all) : 0;
+    remember(b, cc->model.round_lost);
+    b->now.inflight_lo = at_least((size_t)percent(was, YIELD), floor_of(cc, HEADROOM));
+    if (rate && rate < rate_of(cc))
+        b->now.rate_lo = at_least(rate, percent(rate_of(cc), YIELD));
 }
 
-static bool has_queue(const struct cc_bbr *b)
+static void loosen_lo(struct cc_bbr *b)
 {
-    return b->round_rtt_us > b->min_rtt_us + b->min_rtt_us / 8 + MILLISECOND + 2 * b->jitter_us;
+    b->now.inflight_lo = SIZE_MAX;
+    b->now.rate_lo = UINT64_MAX;
+    b->blamed = 0;
 }
+
+/* ---- The states ------------------------------------------------------------------------------ */
 
 static bool pushes(const struct cc_bbr *b)
 {
     return b->state == CC_BBR_STARTUP || b->state == CC_BBR_UP;
 }
 
-/* Whether the round that ends lost more than the path always does. */
+/* What is lost now may have been sent while we pushed. */
+static bool has_pushed(const struct cc *cc)
+{
+    return pushes(&cc->bbr) || cc->model.round - cc->bbr.push_round <= PUSH_ROUNDS;
+}
+
+/* A linear congruential generator: no secret, only unlike the neighbour's. Who gained by the last
+ * probe has less than others or than there is, and asks again soon; who did not, later: so that
+ * shares become even, and one that has all hardly disturbs. */
+static usec wait_of(struct cc *cc)
+{
+    struct cc_bbr *b = &cc->bbr;
+    uint64_t had = b->had_rate;
+    bool has_gained = had && cc_model_recent_rate(&cc->model) >= percent(had, GAINED);
+    usec wait = has_gained ? WAIT_GAINED_US : WAIT_US;
+
+    b->chance = b->chance * 1664525 + 1013904223;
+    return wait + (usec)((uint64_t)(b->chance >> 16) * (uint64_t)(wait / 2) >> 16);
+}
+
+static void enter(struct cc *cc, enum cc_bbr_state to, usec now)
+{
+    struct cc_bbr *b = &cc->bbr;
+
+    b->state = to;
+    b->state_at = now;
+    b->state_round = cc->model.round;
+    b->full_rounds = 0;
+    b->full_rate = to == CC_BBR_UP ? cc_model_recent_rate(&cc->model) : 0;
+    if (to == CC_BBR_UP) {
+        loosen_lo(b);
+        b->is_judged = false;
+        b->had_rate = cc_model_recent_rate(&cc->model);
+    }
+    if (to == CC_BBR_CRUISE)
+        b->wait_us = wait_of(cc);
+}
+
+/* RFC 4015's undoing, for a model: what losses taught is unlearned once most of them were none. */
+static void take_back(struct cc *cc, usec now, size_t found)
+{
+    struct cc_bbr *b = &cc->bbr;
+
+    b->cleared += found;
+    if (!b->blamed || b->cleared * 2 < b->blamed)
+        return;
+    b->now = b->before;
+    b->blamed = 0;
+    if (!b->now.is_full && b->state != CC_BBR_STARTUP)
+        enter(cc, CC_BBR_STARTUP, now);
+}
+
+static unsigned rounds_in_state(const struct cc *cc)
+{
+    return cc->model.round - cc->bbr.state_round;
+}
+
+/* Whether the round lost more than the path always does. What STARTUP does not know yet. */
 static bool is_too_much(const struct cc *cc)
 {
-    const struct cc_bbr *b = &cc->bbr;
-    uint32_t loss = loss_ppm(b), usual = b->usual_loss_ppm;
+    const struct cc_model *m = &cc->model;
+    uint32_t loss = cc_model_loss_ppm(m), usual = m->usual_loss_ppm;
+    uint32_t most = cc->bbr.state == CC_BBR_STARTUP ? LOSS_STARTUP : usual + LOSS_MOST;
 
-    if (b->round_lost < packets(cc, 3))
-        return false; /* one or two may always happen */
-    return loss > usual + LOSS_MOST_PPM || (loss > usual + LOSS_PPM && has_queue(b));
+    if (m->round_lost < packets(cc, LOST_PACKETS))
+        return false;
+    return loss > most || (loss > usual + LOSS_QUEUED && cc_model_has_queue(m));
 }
 
-/* Only rounds that do not push tell what is usual; most of all a fifth is believed. */
-static void learn_usual_loss(struct cc_bbr *b)
+/* Whether a queue overflows, ours or another's: a single loss tells, as it tells CUBIC, unless the
+ * path loses anyway. */
+static bool is_crowded(const struct cc *cc)
 {
-    uint32_t loss = loss_ppm(b);
+    const struct cc_model *m = &cc->model;
+    bool is_unusual = m->round_lost && cc_model_loss_ppm(m) > 2 * m->usual_loss_ppm;
 
-    if (pushes(b) || has_queue(b))
-        return;
-    if (loss > PPM / 5)
-        loss = PPM / 5;
-    b->usual_loss_ppm += (loss > b->usual_loss_ppm ? 1 : 0) * (loss - b->usual_loss_ppm) / 4;
-    if (loss < b->usual_loss_ppm)
-        b->usual_loss_ppm -= (b->usual_loss_ppm - loss) / 16;
+    return is_too_much(cc) || (is_unusual && cc_model_has_queue(m));
 }
 
-static void yield(struct cc *cc)
+/* Counts rounds in which the rate has not grown by the gain, in per cent. */
+static void check_full(struct cc *cc, const struct cc_sample *sample, uint64_t gain)
 {
     struct cc_bbr *b = &cc->bbr;
-    size_t was = b->inflight_hi < cc->cwnd_bytes ? b->inflight_hi : cc->cwnd_bytes;
-    size_t least = packets(cc, LEAST_PACKETS);
-
-    b->inflight_hi = (size_t)percent(was, YIELD);
-    if (b->inflight_hi < product(b))
-        b->inflight_hi = product(b); /* less would be less than the path delivers */
-    if (b->inflight_hi < least)
-        b->inflight_hi = least;
-}
-
-/* ---- The states ------------------------------------------------------------------------------ */
-
-static void check_full(struct cc *cc, const struct cc_sample *sample)
-{
-    struct cc_bbr *b = &cc->bbr;
+    uint64_t rate = cc_model_rate(&cc->model);
 
     if (sample->is_app_limited)
         return;
-    if (max_rate(b) >= b->full_rate + b->full_rate / 4) {
-        b->full_rate = max_rate(b);
+    if (rate >= percent(b->full_rate, gain)) {
+        b->full_rate = rate;
         b->full_rounds = 0;
     } else {
         b->full_rounds++;
     }
 }
 
-static void on_round_of_state(struct cc *cc, usec now, const struct cc_sample *sample,
-                              bool too_much)
+static void end_startup(struct cc *cc, usec now)
+{
+    if (is_too_much(cc) && !cc->bbr.is_judged)
+        tighten_hi(cc);
+    cc->bbr.now.is_full = true;
+    cc->bbr.push_round = cc->model.round;
+    enter(cc, CC_BBR_DRAIN, now);
+}
+
+static void on_startup_round(struct cc *cc, usec now, const struct cc_sample *sample)
+{
+    check_full(cc, sample, FULL_GAIN);
+    if (cc->bbr.full_rounds >= FULL_ROUNDS || is_too_much(cc))
+        end_startup(cc, now);
+}
+
+static void on_up_round(struct cc *cc, usec now, const struct cc_sample *sample)
 {
     struct cc_bbr *b = &cc->bbr;
 
-    switch (b->state) {
-    case CC_BBR_STARTUP:
-        check_full(cc, sample);
-        if (b->full_rounds >= FULL_ROUNDS || too_much)
-            enter(cc, CC_BBR_DRAIN, now);
-        break;
-    case CC_BBR_CRUISE:
-        if (b->round - b->state_round >= CRUISE_ROUNDS || now - b->state_at >= CRUISE_MOST_US)
-            enter(cc, CC_BBR_UP, now);
-        break;
-    case CC_BBR_UP:
-        if (too_much)
-            yield(cc);
-        else if (b->inflight_hi < cc->cwnd_bytes_max && sample->is_limited)
-            b->inflight_hi += b->inflight_hi / 4;
-        if (too_much || b->round - b->state_round >= 2)
-            enter(cc, CC_BBR_DOWN, now);
-        break;
-    case CC_BBR_DOWN:
-        if (b->round - b->state_round >= 4)
-            enter(cc, CC_BBR_CRUISE, now);
-        break;
-    default:
-        break;
+    if (is_crowded(cc)) {
+        tighten_lo(cc, sample->flight);
+        enter(cc, CC_BBR_DOWN, now);
+        return;
     }
+    if (b->now.inflight_hi < cc->cwnd_bytes_max && sample->is_limited)
+        b->now.inflight_hi += b->now.inflight_hi / 4;
+    if (rounds_in_state(cc) >= UP_ROUNDS)
+        check_full(cc, sample, UP_FULL_GAIN);
+    if (b->full_rounds || (rounds_in_state(cc) >= UP_ROUNDS && sample->is_app_limited))
+        enter(cc, CC_BBR_DOWN, now);
+}
+
+static void on_cruise_round(struct cc *cc, usec now)
+{
+    size_t rounds = cc_model_product(&cc->model) / cc->packet_bytes;
+
+    rounds = at_least(at_most(rounds, WAIT_ROUNDS), CC_ROUNDS);
+    if (now - cc->bbr.state_at >= cc->bbr.wait_us || rounds_in_state(cc) >= rounds)
+        enter(cc, CC_BBR_UP, now);
+}
+
+static void cruise(struct cc *cc, usec now)
+{
+    if (cc->bbr.state == CC_BBR_DOWN)
+        cc_model_end_probe(&cc->model);
+    enter(cc, CC_BBR_CRUISE, now);
 }
 
 static void on_round(struct cc *cc, usec now, const struct cc_sample *sample)
 {
     struct cc_bbr *b = &cc->bbr;
-    bool too_much = is_too_much(cc);
+    bool is_pushing = has_pushed(cc);
 
-    learn_usual_loss(b);
-    if (too_much && !pushes(b))
-        yield(cc);
-    on_round_of_state(cc, now, sample, too_much);
-    b->round++;
-    b->rates[b->round % CC_BBR_ROUNDS] = 0;
-    b->round_acked = b->round_lost = 0;
-    b->round_rtt_us = 0;
+    if (!is_pushing && is_crowded(cc))
+        tighten_lo(cc, sample->flight);
+    else if (is_pushing && !b->is_judged && is_too_much(cc))
+        tighten_hi(cc);
+    if (pushes(b))
+        b->push_round = cc->model.round;
+    if (b->state == CC_BBR_STARTUP)
+        on_startup_round(cc, now, sample);
+    else if (b->state == CC_BBR_UP)
+        on_up_round(cc, now, sample);
+    else if (b->state == CC_BBR_CRUISE)
+        on_cruise_round(cc, now);
+    else if (b->state == CC_BBR_DOWN && rounds_in_state(cc) >= DRAIN_ROUNDS)
+        cruise(cc, now);
+    cc_model_end_round(&cc->model, now, is_pushing);
+}
+
+static size_t target(const struct cc *cc)
+{
+    size_t hi = cc->bbr.now.inflight_hi;
+    size_t room = hi == SIZE_MAX ? hi : (size_t)percent(hi, HEADROOM);
+
+    return at_most(cc_model_product(&cc->model), room);
 }
 
 /* Whether the queue that pushing made has gone. */
@@ -245,8 +309,8 @@ static void check_drained(struct cc *cc, usec now, size_t flight)
 {
     enum cc_bbr_state state = cc->bbr.state;
 
-    if ((state == CC_BBR_DRAIN || state == CC_BBR_DOWN) && flight <= product(&cc->bbr))
-        enter(cc, CC_BBR_CRUISE, now);
+    if ((state == CC_BBR_DRAIN || state == CC_BBR_DOWN) && flight <= target(cc))
+        cruise(cc, now);
 }
 
 /* The least round trip shows only when there is no queue, not even our own: now and then for a
@@ -254,15 +318,17 @@ static void check_drained(struct cc *cc, usec now, size_t flight)
 static void check_probe_rtt(struct cc *cc, usec now, const struct cc_sample *sample)
 {
     struct cc_bbr *b = &cc->bbr;
+    usec *seen_at = &b->drained_at;
 
     if (b->state == CC_BBR_PROBE_RTT) {
-        if (now - b->state_at >= PROBE_RTT_US && b->round > b->state_round) {
-            b->min_rtt_at = now;
-            enter(cc, b->full_rounds >= FULL_ROUNDS ? CC_BBR_CRUISE : CC_BBR_STARTUP, now);
+        if (now - b->state_at >= PROBE_RTT_US && rounds_in_state(cc) > 0) {
+            *seen_at = now;
+            enter(cc, b->now.is_full ? CC_BBR_CRUISE : CC_BBR_STARTUP, now);
         }
-    } else if (now - b->min_rtt_at > PROBE_RTT_EVERY && b->state != CC_BBR_STARTUP) {
+    } else if (now - usec_max(*seen_at, cc->model.min_rtt_at) > PROBE_RTT_EVERY &&
+               b->state != CC_BBR_STARTUP) {
         if (sample->is_app_limited)
-            b->min_rtt_at = now;
+            *seen_at = now;
         else
             enter(cc, CC_BBR_PROBE_RTT, now);
     }
@@ -272,13 +338,12 @@ static void check_probe_rtt(struct cc *cc, usec now, const struct cc_sample *sam
 
 static void set_pacing(struct cc *cc)
 {
-    static const uint8_t gains[] = {
-        [CC_BBR_DRAIN] = DRAIN_GAIN, [CC_BBR_DOWN] = DOWN_GAIN,    [CC_BBR_CRUISE] = CRUISE_GAIN,
-        [CC_BBR_UP] = UP_GAIN,       [CC_BBR_PROBE_RTT] = PERCENT,
+    static const uint16_t gains[] = {
+        [CC_BBR_STARTUP] = STARTUP_GAIN, [CC_BBR_DRAIN] = DRAIN_GAIN, [CC_BBR_DOWN] = DOWN_GAIN,
+        [CC_BBR_CRUISE] = CRUISE_GAIN,   [CC_BBR_UP] = UP_GAIN,       [CC_BBR_PROBE_RTT] = PERCENT,
     };
     enum cc_bbr_state state = cc->bbr.state;
-    uint64_t gain = state == CC_BBR_STARTUP ? STARTUP_GAIN : gains[state];
-    uint64_t rate = percent(max_rate(&cc->bbr), gain);
+    uint64_t rate = percent(rate_of(cc), gains[state]);
 
     if (!rate || (state == CC_BBR_STARTUP && rate < cc->pacing_rate))
         return;
@@ -288,16 +353,19 @@ static void set_pacing(struct cc *cc)
 static size_t window_wanted(const struct cc *cc)
 {
     const struct cc_bbr *b = &cc->bbr;
-    size_t run = (size_t)(max_rate(b) * RUN_US / SECOND);
-    size_t least = packets(cc, LEAST_PACKETS), wanted;
+    size_t product = cc_model_product(&cc->model);
+    size_t run = at_least((size_t)(rate_of(cc) * RUN_US / SECOND), cc_model_bunch(&cc->model));
+    size_t wanted = (size_t)percent(product, WINDOW_GAIN) + run + packets(cc, 3);
 
+    wanted = at_least(wanted, (size_t)percent(cc_model_shared(&cc->model), SHARED_GAIN));
     if (b->state == CC_BBR_PROBE_RTT)
-        wanted = product(b) / 2;
-    else
-        wanted = (size_t)percent(product(b), WINDOW_GAIN) + run + packets(cc, 3);
-    if (b->state != CC_BBR_STARTUP && wanted > b->inflight_hi)
-        wanted = b->inflight_hi;
-    return wanted > least ? wanted : least;
+        wanted = product / 2;
+    else if (b->state == CC_BBR_UP)
+        wanted = at_most(wanted, b->now.inflight_hi);
+    else if (b->state != CC_BBR_STARTUP && b->now.inflight_hi != SIZE_MAX)
+        wanted = at_most(wanted, (size_t)percent(b->now.inflight_hi, HEADROOM));
+    wanted = at_most(wanted, b->now.inflight_lo);
+    return at_least(wanted, packets(cc, LEAST_PACKETS));
 }
 
 /* Up by what was acknowledged, so that after a timeout it returns no faster than it should. */
@@ -309,23 +377,35 @@ static void set_window(struct cc *cc, const struct cc_sample *sample)
         cc->cwnd_bytes += sample->acked;
     else if (cc->bbr.state != CC_BBR_STARTUP || cc->cwnd_bytes < wanted)
         cc->cwnd_bytes = wanted;
-    if (cc->cwnd_bytes > cc->cwnd_bytes_max)
-        cc->cwnd_bytes = cc->cwnd_bytes_max;
+    cc->cwnd_bytes = at_most(cc->cwnd_bytes, cc->cwnd_bytes_max);
+}
+
+/* The first rate is a guess: what the first window would be at the round trip that ICE measured. */
+static void bbr_start(struct cc *cc, usec now)
+{
+    cc->bbr = (struct cc_bbr){
+        .chance = cc->seed,
+    };
+    cc->bbr.now.inflight_hi = SIZE_MAX;
+    loosen_lo(&cc->bbr);
+    cc->cwnd_bytes = packets(cc, INITIAL_PACKETS);
+    cc->pacing_rate = 0;
+    if (cc->rtt_us)
+        cc->pacing_rate = percent(cc->cwnd_bytes * SECOND / (uint64_t)cc->rtt_us, STARTUP_GAIN);
+    cc_model_start(&cc->model, now, cc->rtt_us);
+    enter(cc, CC_BBR_STARTUP, now);
 }
 
 static void bbr_on_ack(struct cc *cc, usec now, const struct cc_sample *sample)
 {
-    struct cc_bbr *b = &cc->bbr;
-
-    b->round_acked += sample->acked;
-    b->round_lost += sample->lost;
-    learn_rtt(b, now, sample->rtt_us);
-    learn_rate(b, sample);
+    if (!cc->bbr.drained_at)
+        cc->bbr.drained_at = now;
+    cc_model_learn(&cc->model, now, sample);
+    take_back(cc, now, sample->found);
     if (sample->is_round)
         on_round(cc, now, sample);
-    else if (b->state == CC_BBR_STARTUP && is_too_much(cc))
-        enter(cc, CC_BBR_DRAIN, now); /* the round may last long: its losses are answered first */
-    learn_rate(b, sample);            /* a new round's slot begins with what opened it */
+    else if (cc->bbr.state == CC_BBR_STARTUP && is_too_much(cc))
+        end_startup(cc, now); /* the round may last long: losses are answered first */
     check_drained(cc, now, sample->flight);
     check_probe_rtt(cc, now, sample);
     set_pacing(cc);
@@ -347,8 +427,8 @@ static void bbr_tell(const struct cc *cc, struct sctp_info *info)
     };
 
     info->congestion_state = names[cc->bbr.state];
-    info->min_rtt_us = cc->bbr.min_rtt_us;
-    info->delivery_rate = max_rate(&cc->bbr);
+    info->min_rtt_us = cc->model.min_rtt_us;
+    info->delivery_rate = cc_model_rate(&cc->model);
 }
 
 const struct cc_ops cc_bbr = {
