@@ -190,12 +190,21 @@ static void take(void *ctx, int64_t *row)
     row[5] = unsent;
     row[6] = info.path_mtu;
     row[7] = end.wrong;
+    row[8] = (int64_t)info.chunks_spurious;
+    row[9] = (int64_t)info.congestion_window;
+    row[10] = (int64_t)info.in_flight;
+    row[11] = (int64_t)info.pacing_rate;
+    row[12] = (int64_t)info.delivery_rate;
+    row[13] = info.congestion;
+    row[14] = info.limit;
 }
 
 static void measure(const char *args)
 {
-    static const char *const columns[] = { "bytes",  "video",  "rtt_us",   "sent",
-                                           "resent", "unsent", "path_mtu", "wrong" };
+    static const char *const columns[] = { "bytes",    "video",      "rtt_us",    "sent",
+                                           "resent",   "unsent",     "path_mtu",  "wrong",
+                                           "spurious", "cwnd",       "in_flight", "pacing",
+                                           "delivery", "congestion", "limit" };
     struct samples s = { columns, COUNT(columns), take, NULL };
 
     samples_run(&s, strtol(args, NULL, 10) * MILLISECOND);
