@@ -224,9 +224,6 @@ struct tx {
     usec last_sent_at;
     usec tail_at; /* when a chunk last left with nothing behind it */
 
-    uint32_t part_tsn; /* of the chunk that goes in parts, … */
-    uint16_t part_at;  /* … and how much of it has gone */
-
     struct throughput throughput;
     int64_t tokens;    /* bytes that may leave now: pace.c */
     usec paced_at;     /* tokens were counted up to here */
@@ -252,10 +249,6 @@ struct rx {
     bool is_pool_short;  /* a parked chunk could go to its stream but for a block */
     bool has_forwarded;  /* a FORWARD-TSN was in this packet */
     unsigned skip_steps; /* that are left for this packet */
-
-    uint8_t *part; /* a chunk that comes in parts, NULL before the first one */
-    uint32_t part_tsn;
-    uint16_t part_len, part_whole; /* received; to be received */
 };
 
 struct reconfig {
@@ -303,6 +296,7 @@ struct sctp {
     struct rto rto;
     struct cc cc;
     struct pmtu pmtu;
+    struct parts parts;
     struct tx tx;
     struct rx rx;
     struct reconfig reconfig;
@@ -422,21 +416,6 @@ void forward_advance(struct sctp *s, struct stream *st);
 uint32_t sack_rwnd(const struct sctp *s);
 void sack_encode(struct sctp *s, struct wr *w, size_t room);
 void sack_after_consume(struct sctp *s, usec now);
-
-/* pmtu.c */
-void pmtu_change_path(struct sctp *s, size_t base);
-size_t pmtu_probe_bytes(const struct sctp *s); /* of the packet that is due as a probe; 0: none */
-void pmtu_encode_probe(struct sctp *s, usec now, struct wr *w);
-enum verdict pmtu_on_answer(struct sctp *s, usec now, struct bytes info);
-void pmtu_tick(struct sctp *s, usec now);
-void pmtu_note_acked(struct sctp *s, usec now, const struct tx_chunk *c);
-void pmtu_note_lost(struct sctp *s, const struct tx_chunk *c);
-void pmtu_on_timeout(struct sctp *s, usec now);
-
-/* part.c */
-bool part_encode(struct sctp *s, struct wr *w, uint32_t tsn, struct bytes whole);
-void part_deinit(struct sctp *s);
-enum verdict on_part(struct sctp *s, usec now, const struct chunk *c);
 
 /* ack.c */
 enum verdict on_sack(struct sctp *s, usec now, const struct chunk *c);

@@ -19,7 +19,7 @@
 /* Writes as much of a whole chunk, padding left out, as the packet takes. True: to its end. */
 bool part_encode(struct sctp *s, struct wr *w, uint32_t tsn, struct bytes whole)
 {
-    size_t at = s->tx.part_tsn == tsn && s->tx.part_at < whole.len ? s->tx.part_at : 0;
+    size_t at = s->parts.out_tsn == tsn && s->parts.out_at < whole.len ? s->parts.out_at : 0;
     size_t room = (wr_left(w) - PART_HEADER_LEN) & ~(size_t)3, begin;
     size_t len = whole.len - at < room ? whole.len - at : room;
 
@@ -29,38 +29,38 @@ bool part_encode(struct sctp *s, struct wr *w, uint32_t tsn, struct bytes whole)
     wr_u16(w, (uint16_t)whole.len);
     wr_bytes(w, bytes_of(whole.data + at, len));
     chunk_end(w, begin);
-    s->tx.part_tsn = tsn;
-    s->tx.part_at = (uint16_t)(at + len);
-    if (s->tx.part_at < whole.len)
+    s->parts.out_tsn = tsn;
+    s->parts.out_at = (uint16_t)(at + len);
+    if (s->parts.out_at < whole.len)
         return false;
-    s->tx.part_at = 0;
+    s->parts.out_at = 0;
     return true;
 }
 
-static bool begin_chunk(struct rx *rx, uint32_t tsn, size_t whole_len)
+static bool begin_chunk(struct parts *p, uint32_t tsn, size_t whole_len)
 {
-    if (!rx->part && !(rx->part = malloc(CHUNK_BYTES_MAX)))
+    if (!p->in && !(p->in = malloc(CHUNK_BYTES_MAX)))
         return false;
-    rx->part_tsn = tsn;
-    rx->part_len = 0;
-    rx->part_whole = (uint16_t)whole_len;
+    p->in_tsn = tsn;
+    p->in_len = 0;
+    p->in_whole = (uint16_t)whole_len;
     return true;
 }
 
 void part_deinit(struct sctp *s)
 {
-    free(s->rx.part);
-    s->rx.part = NULL;
-    s->rx.part_len = s->rx.part_whole = 0;
+    free(s->parts.in);
+    s->parts.in = NULL;
+    s->parts.in_len = s->parts.in_whole = 0;
 }
 
 /* Nothing but data travels in parts. */
 static enum verdict take_whole(struct sctp *s, usec now)
 {
-    struct rd r = rd_of(bytes_of(s->rx.part, s->rx.part_whole));
+    struct rd r = rd_of(bytes_of(s->parts.in, s->parts.in_whole));
     struct chunk c;
 
-    s->rx.part_len = s->rx.part_whole = 0;
+    s->parts.in_len = s->parts.in_whole = 0;
     if (!chunk_read(&r, &c) || rd_left(&r) || (c.type != CHUNK_DATA && c.type != CHUNK_I_DATA))
         return VERDICT_MALFORMED;
     return on_data(s, now, &c);
@@ -68,7 +68,7 @@ static enum verdict take_whole(struct sctp *s, usec now)
 
 enum verdict on_part(struct sctp *s, usec now, const struct chunk *c)
 {
-    struct rx *rx = &s->rx;
+    struct parts *p = &s->parts;
     struct rd r = rd_of(c->body);
     uint32_t tsn = rd_u32(&r);
     size_t at = rd_u16(&r), whole_len = rd_u16(&r), len = rd_left(&r);
@@ -77,11 +77,11 @@ enum verdict on_part(struct sctp *s, usec now, const struct chunk *c)
         return VERDICT_MALFORMED;
     if (!sctp_has(s, SCTP_PARTS) || !assoc_may_receive_data(s))
         return VERDICT_UNEXPECTED;
-    if (at == 0 && !begin_chunk(rx, tsn, whole_len))
+    if (at == 0 && !begin_chunk(p, tsn, whole_len))
         return VERDICT_LIMIT;
-    if (at != rx->part_len || tsn != rx->part_tsn || whole_len != rx->part_whole)
+    if (at != p->in_len || tsn != p->in_tsn || whole_len != p->in_whole)
         return VERDICT_UNEXPECTED;
-    memcpy(rx->part + at, r.p, len);
-    rx->part_len = (uint16_t)(at + len);
-    return rx->part_len == whole_len ? take_whole(s, now) : VERDICT_TAKEN;
+    memcpy(p->in + at, r.p, len);
+    p->in_len = (uint16_t)(at + len);
+    return p->in_len == whole_len ? take_whole(s, now) : VERDICT_TAKEN;
 }

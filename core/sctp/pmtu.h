@@ -1,11 +1,18 @@
-/* pmtu.h: what an association knows of how long packets may be on its path; pmtu.c. */
+/* pmtu.h: what an association knows of how long packets may be on its path, and how what was cut for
+ * a wider one travels: pmtu.c, part.c. */
 #ifndef HAWSER_SCTP_PMTU_H
 #define HAWSER_SCTP_PMTU_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/bytes.h"
+#include "core/base/err.h"
 #include "core/base/usec.h"
+
+struct sctp;
+struct chunk;
+struct tx_chunk;
 
 enum {
     CHUNK_BYTES_MAX = 4064, /* of DATA that we send: its payload fits into a block (park.c) */
@@ -48,5 +55,27 @@ struct pmtu {
     usec lost_at;        /* the probe that is out counts as lost; USEC_NEVER: none is */
     usec raise_at;       /* COMPLETE: when to look again */
 };
+
+struct parts {
+    uint32_t out_tsn; /* of the chunk that goes in parts, … */
+    uint16_t out_at;  /* … and how much of it has gone */
+    uint16_t in_len, in_whole;
+    uint32_t in_tsn;
+    uint8_t *in; /* a chunk that comes in parts; NULL before the first one */
+};
+
+void pmtu_change_path(struct sctp *s, size_t base);
+size_t pmtu_probe_bytes(const struct sctp *s); /* of the packet that is due as a probe; 0: none */
+void pmtu_encode_probe(struct sctp *s, usec now, struct wr *w);
+enum verdict pmtu_on_answer(struct sctp *s, usec now, struct bytes info);
+void pmtu_tick(struct sctp *s, usec now);
+void pmtu_note_acked(struct sctp *s, usec now, const struct tx_chunk *c);
+void pmtu_note_lost(struct sctp *s, const struct tx_chunk *c);
+void pmtu_on_timeout(struct sctp *s, usec now);
+
+/* part.c */
+bool part_encode(struct sctp *s, struct wr *w, uint32_t tsn, struct bytes whole);
+void part_deinit(struct sctp *s);
+enum verdict on_part(struct sctp *s, usec now, const struct chunk *c);
 
 #endif
