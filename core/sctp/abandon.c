@@ -140,7 +140,9 @@ static bool give_up_message(struct sctp *s, uint32_t tsn)
     return true;
 }
 
-/* RFC 3758 §3.5 C2, and what need never be sent again is released. */
+/* RFC 3758 §3.5 C2, and what need never be sent again is released. What is on its way is waited for:
+ * once the peer is told not to, its answer to that hides whether it came, and a window that is no
+ * larger than what expires in a round trip would learn of no delivery and never grow. */
 static void advance(struct sctp *s)
 {
     bool has_moved = false;
@@ -148,7 +150,7 @@ static void advance(struct sctp *s)
     while (s->tx.advanced_tsn + 1 != s->tx.next_tsn) {
         const struct tx_chunk *c = tx_chunk_at(s, s->tx.advanced_tsn + 1);
 
-        if (!c->is_given_up)
+        if (!c->is_given_up || c->state == TX_IN_FLIGHT)
             break;
         queue_release(s, stream_find(s, c->stream), c);
         s->tx.advanced_tsn++;
@@ -174,6 +176,7 @@ bool abandon_instead(struct sctp *s, usec now, uint32_t tsn)
 
     if (c->is_given_up) {
         give_up_chunk(s, c);
+        advance(s);
         return true;
     }
     if (!s->tx.may_forward || !is_over(c, now) || !give_up_message(s, tsn))

@@ -178,6 +178,11 @@ int session_set_lossy(struct session *s, usec now, unsigned channel, usec lifeti
     return channel_set_lossy(&s->channels, now, channel, lifetime_us, retransmits_max);
 }
 
+bool session_peer_is_lossy(const struct session *s, unsigned channel)
+{
+    return channel < CHANNEL_COUNT && channel_peer_is_lossy(&s->channels, channel);
+}
+
 int session_set_priority(struct session *s, unsigned channel, unsigned priority_class,
                          unsigned weight)
 {
@@ -203,4 +208,16 @@ void session_consume(struct session *s, usec now, unsigned channel, size_t len)
 {
     s->app_at = now;
     channel_consume(&s->channels, now, channel, len);
+}
+
+size_t session_recv_chain(struct session *s, usec now, unsigned channel, struct chain *to,
+                          size_t len, bool *ends)
+{
+    *ends = false;
+    if (!may_recv(s, channel))
+        return 0;
+    len = channel_recv_chain(&s->channels, now, channel, to, len, ends);
+    if (len)
+        s->app_at = now;
+    return len;
 }
