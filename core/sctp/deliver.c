@@ -85,7 +85,7 @@ bool deliver(struct sctp *s, struct stream *st, const struct data_chunk *d)
     if (!st->rx.is_open) {
         st->rx.is_open = true;
         s->rx.open_count++;
-        st->rx.kind = kind_of(d);
+        st->rx.kind = (uint8_t)kind_of(d);
         st->rx.number = d->ssn;
     }
     st->rx.next_place = park_place(&s->rx.park, d) + 1;
