@@ -65,7 +65,12 @@ static void format_file(struct figures *f, char *text, usec span)
 
 static void show_json(const struct figures *f, usec now)
 {
-    say_json(json_pack("{s{sIsIsIsIsIsIsI}}", "live", "elapsed_us", (json_int_t)(now - f->began_at),
+    struct hawser_session_info info = { .path = HAWSER_PATH_NONE };
+
+    hawser_session_info(f->handle, &info);
+    say_json(json_pack("{s{sI ss sI sI sI sI sI sI sI sI}}", "live", "elapsed_us",
+                       (json_int_t)(now - f->began_at), "path", describe_path(info.path), "rtt_us",
+                       (json_int_t)info.rtt_us, "receive_rate", (json_int_t)info.receive_rate,
                        "video_units", (json_int_t)atomic_load(&f->video->units), "video_bytes",
                        (json_int_t)atomic_load(&f->video->bytes), "audio_units",
                        (json_int_t)atomic_load(&f->audio->units), "audio_bytes",

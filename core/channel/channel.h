@@ -18,8 +18,7 @@
 #define CHANNEL_CONTROL_MAX    64 /* of a control message; a longer one is not read */
 
 enum channel_event_type {
-    CHANNEL_EVENT_READABLE,   /* channel: bytes to read where there were none; or the peer has made
-                               * it lossy */
+    CHANNEL_EVENT_READABLE,   /* channel: bytes to read where there were none; or it is lossy now */
     CHANNEL_EVENT_WRITABLE,   /* channel: room again after channel_send() took less than all */
     CHANNEL_EVENT_KEEP_ALIVE, /* the peer wants to keep the session, or no longer: is_on */
     CHANNEL_EVENT_CLOSE,      /* the peer's CLOSE arrived: reason */
@@ -106,8 +105,8 @@ size_t channel_send_chain(struct channel_set *c, usec now, unsigned channel, str
                           size_t len);
 
 /* Sends the first len bytes of `from` as one message of at most CHANNEL_WHOLE_MAX, with its end
- * kept apart; all or none. accepted_at: when a lossy channel's lifetime began. ERR_LIMIT: no room now,
- * CHANNEL_EVENT_WRITABLE follows. ERR_INVALID: empty or too long. */
+ * kept apart; all or none. accepted_at: when a lossy channel's lifetime began. ERR_LIMIT: no room
+ * now, CHANNEL_EVENT_WRITABLE follows. ERR_INVALID: empty or too long. */
 #define CHANNEL_WHOLE_MAX 262144
 int channel_send_message(struct channel_set *c, usec now, unsigned channel, struct chain *from,
                          size_t len, usec accepted_at);

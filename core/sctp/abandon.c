@@ -140,9 +140,9 @@ static bool give_up_message(struct sctp *s, uint32_t tsn)
     return true;
 }
 
-/* RFC 3758 §3.5 C2, and what need never be sent again is released. What is on its way is waited for:
- * once the peer is told not to, its answer to that hides whether it came, and a window that is no
- * larger than what expires in a round trip would learn of no delivery and never grow. */
+/* RFC 3758 §3.5 C2, and what need never be sent again is released. What is on its way is waited
+ * for: once the peer is told not to, its answer to that hides whether it came, and a window that is
+ * no larger than what expires in a round trip would learn of no delivery and never grow. */
 static void advance(struct sctp *s)
 {
     bool has_moved = false;

@@ -177,7 +177,7 @@ TEST(without_retransmissions_each_loss_costs_its_message)
     close_pair();
 }
 
-/* Nobody takes anything at the other end: neither credit nor this side's queue grows without end. */
+/* Nobody takes anything at the other end: neither its queue nor ours grows without end. */
 TEST(a_peer_that_reads_nothing_bounds_what_waits)
 {
     struct session_info info;
