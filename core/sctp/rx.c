@@ -97,8 +97,8 @@ static bool is_room_for(const struct sctp *s, const struct data_chunk *d)
     return held_bytes(s) + d->payload.len + PARK_SLOT_COST <= most;
 }
 
-/* An eighth of the window is kept for what can be delivered at once: I-DATA's fragments may wait for
- * others that are sent much later. In DATA what waits does so for an earlier TSN. */
+/* An eighth of the window is kept for what can be delivered at once: I-DATA's fragments may wait
+ * for others that are sent much later. In DATA what waits does so for an earlier TSN. */
 static bool may_wait(const struct sctp *s, const struct data_chunk *d)
 {
     size_t most = s->cfg.rx_bytes_max - s->cfg.rx_bytes_max / 8;

@@ -1,6 +1,7 @@
 /* Sequences of calls between two associations over a wire the input controls. Each input byte is a
- * call, some take another byte. In the end the wire is mended: what was sent must then arrive, once
- * and in order, unless one of the two was told to abort or gave up. */
+ * call, some take another byte; a first one of 0xe0 to 0xff says what each of them is without. In
+ * the end the wire is mended: what was sent must then arrive, once and in order, unless one of the
+ * two was told to abort or gave up, or it was a message that may be given up. */
 #include "core/sctp/sctp.h"
 
 #include <assert.h>
@@ -9,10 +10,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
+/* Of messages that may be given up, on streams that the pair does not look at. */
+enum { LOSSY_STREAMS = 4 };
+
 struct play {
     struct sctp_pair pair;
     struct rd r;
     bool is_aborted;
+    size_t got[2][LOSSY_STREAMS]; /* bytes of the message being read */
+    uint8_t wanted[2][LOSSY_STREAMS][2];
 };
 
 static void do_connect(struct play *p, int side)
@@ -34,6 +40,23 @@ static void do_send_large(struct play *p, int side)
     uint8_t arg = rd_u8(&p->r);
 
     pair_send(&p->pair, side, arg % 4, arg, bytes_of(bytes, 1u + arg * 256u));
+}
+
+/* Its length, 16 bits, is all there is in it. */
+static void do_send_lossy(struct play *p, int side)
+{
+    uint8_t bytes[256 * 64], arg = rd_u8(&p->r), how = rd_u8(&p->r);
+    struct sctp_message m = {
+        .stream = (uint16_t)(PAIR_STREAMS + arg % LOSSY_STREAMS),
+        .is_unordered = how & 1,
+        .give_up_at = how & 2 ? p->pair.now + how * MILLISECOND : USEC_NEVER,
+        .retransmits_max = how & 4 ? how >> 6 : SCTP_RETRANSMITS_ANY,
+    };
+    size_t len = 2 + (arg & 0x80 ? (arg & 0x7fu) * 100u : arg);
+
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(len >> (i & 1) * 8);
+    (void)sctp_send_message(p->pair.side[side].sctp, p->pair.now, &m, bytes_of(bytes, len));
 }
 
 static void do_run(struct play *p, int side)
@@ -121,10 +144,39 @@ static void do_tell(struct play *p, int side)
 }
 
 static void (*const calls[])(struct play *p, int side) = {
-    do_connect,     do_send_small, do_send_large, do_run,   do_toggle_reading,
-    do_read,        do_loss,       do_delay,      do_cut,   do_reset,
-    do_change_path, do_shutdown,   do_abort,      do_limit, do_tell,
+    do_connect, do_send_small, do_send_large, do_run,        do_toggle_reading, do_read,
+    do_loss,    do_delay,      do_cut,        do_reset,      do_change_path,    do_shutdown,
+    do_abort,   do_limit,      do_tell,       do_send_lossy,
 };
+
+/* A message is whole and unchanged, or says that it is cut. */
+static void read_lossy(struct play *p, int side, uint16_t stream)
+{
+    struct sctp *s = p->pair.side[side].sctp;
+    struct sctp_piece piece;
+
+    while (sctp_recv(s, stream, &piece)) {
+        size_t *got = &p->got[side][stream - PAIR_STREAMS];
+
+        for (size_t i = 0; i < piece.data.len && i < 2; i++)
+            p->wanted[side][stream - PAIR_STREAMS][(*got + i) & 1] = piece.data.data[i];
+        *got += piece.data.len;
+        if (piece.ends) {
+            const uint8_t *wanted = p->wanted[side][stream - PAIR_STREAMS];
+
+            assert(piece.is_cut || *got == (size_t)(wanted[0] | wanted[1] << 8));
+            *got = 0;
+        }
+        sctp_consume(s, p->pair.now, stream, piece.data.len);
+    }
+}
+
+static void read_everything(struct play *p, int side)
+{
+    pair_read(&p->pair, side);
+    for (uint16_t i = 0; i < LOSSY_STREAMS; i++)
+        read_lossy(p, side, PAIR_STREAMS + i);
+}
 
 static void check(const struct play *p)
 {
@@ -154,13 +206,17 @@ static void check_end(struct play *p)
     pair->is_cut = false;
     for (int i = 0; i < 2; i++) {
         pair->side[i].is_reading = true;
-        pair_read(pair, i);
+        read_everything(p, i);
     }
     sctp_connect(a->sctp, pair->now);
-    pair_run(pair, pair->now + 25 * SECOND);
-    for (int i = 0; i < 2; i++)
-        pair_read(pair, i);
-    pair_run(pair, pair->now + 25 * SECOND);
+    for (int k = 0; k < 25; k++) { /* what may be given up does not keep the window shut */
+        usec until = pair->now + 2 * SECOND;
+
+        pair_run(pair, until);
+        pair->now = usec_max(pair->now, until);
+        read_everything(p, 0);
+        read_everything(p, 1);
+    }
     for (int i = 0; i < 2; i++)
         assert(!pair->side[i].is_closed || pair->side[i].closed.reason != SCTP_REASON_PROTOCOL);
     if (p->is_aborted || a->is_closed != b->is_closed ||
@@ -173,17 +229,30 @@ static void check_end(struct play *p)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    struct sctp_config cfg = { .rx_bytes_max = 1u << 18, .streams_max = PAIR_STREAMS };
+    struct sctp_config cfg[2] = {
+        { .rx_bytes_max = 1u << 18, .streams_max = PAIR_STREAMS + LOSSY_STREAMS },
+        { .rx_bytes_max = 1u << 18, .streams_max = PAIR_STREAMS + LOSSY_STREAMS },
+    };
     struct play p = { .r = rd_of(bytes_of(data, len)) };
 
     if (len > 400)
         return 0;
-    assert(pair_init(&p.pair, 3, &cfg));
+    if (len && data[0] >= 0xe0) {
+        uint8_t without = rd_u8(&p.r);
+
+        cfg[0].without = without & 4 ? SCTP_FORWARD_TSN : (without & 1) * SCTP_I_DATA;
+        cfg[1].without = without & 8 ? SCTP_FORWARD_TSN : (without >> 1 & 1) * SCTP_I_DATA;
+        cfg[0].is_protected = cfg[1].is_protected = without & 16;
+    }
+    assert(pair_init_each(&p.pair, 3, cfg));
     while (rd_left(&p.r)) {
         uint8_t call = rd_u8(&p.r);
 
         calls[(call & 0x7f) % COUNT(calls)](&p, call >> 7);
         pair_drain(&p.pair);
+        for (int i = 0; i < 2; i++)
+            if (p.pair.side[i].is_reading)
+                read_everything(&p, i);
         check(&p);
     }
     check_end(&p);

@@ -30,7 +30,7 @@ static uint32_t our_tag(struct sctp *s)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     static const uint8_t bytes[3000];
-    struct sctp_config cfg = { .rx_bytes_max = RX_MAX, .streams_max = 32 };
+    struct sctp_config cfg = { .rx_bytes_max = RX_MAX, .streams_max = 32, .is_protected = true };
     struct rd r = rd_of(bytes_of(data, len));
     struct sctp_pair p;
     struct sctp *us;

@@ -10,8 +10,7 @@
  *
  * with flags B, E, U, - for none; TSNs count from 1. What was read is told as one text: a letter
  * for the message's ppid, lower case while it goes on, '.' at its end, '!' where it is cut. */
-#include "core/sctp/chunk.h"
-#include "core/sctp/sctp.h"
+#include "core/sctp/assoc.h"
 
 #include <stdlib.h>
 
@@ -284,4 +283,54 @@ TEST(what_arrives_is_read_as_it_should)
     }
 }
 
-TESTS(TEST_ROW(what_arrives_is_read_as_it_should))
+TEST(whole_messages_and_chains)
+{
+    struct scene sc;
+    struct sctp *s;
+    struct pool *other;
+    struct chain to;
+    uint8_t text[64];
+    size_t len = 0;
+    bool ends;
+
+    CHECK("up", up(&sc, true) && pool_new(&other, 64) == ERR_OK);
+    s = sc.pair.side[1].sctp;
+    chain_init(&to, other);
+    CHECK("nothing there", !sctp_recv_whole(s, 0, &len) &&
+                               sctp_recv_chain(s, sc.pair.now, 0, &to, 99, &ends) == 0 && !ends);
+    play(&sc, "i1 0 0 0 B 9; i2 0 0 1 - 9");
+    CHECK("not whole yet", !sctp_recv_whole(s, 0, &len));
+    play(&sc, "i3 0 0 2 E 9; i4 0 1 0 BE 20; i5 0 2 0 B 5");
+    CHECK("whole", sctp_recv_whole(s, 0, &len) && len == 27);
+    CHECK("a part", sctp_recv_chain(s, sc.pair.now, 0, &to, 10, &ends) == 10 && !ends);
+    CHECK("the rest of it", sctp_recv_whole(s, 0, &len) && len == 17);
+    CHECK("and no more", sctp_recv_chain(s, sc.pair.now, 0, &to, 99, &ends) == 17 && ends);
+    CHECK("the next", sctp_recv_chain(s, sc.pair.now, 0, &to, 99, &ends) == 20 && ends);
+    CHECK("one that goes on", !sctp_recv_whole(s, 0, &len) &&
+                                  sctp_recv_chain(s, sc.pair.now, 0, &to, 99, &ends) == 5 && !ends);
+    CHECK("all of it", to.len == 52 && chain_copy(&to, 0, text, sizeof text) == 52);
+    CHECK("nothing is held for it", sctp_stream_unread_bytes(s, 0) == 0);
+    chain_deinit(&to);
+    pair_deinit(&sc.pair);
+    CHECK("every block came back", pool_used(other) == 0);
+    pool_free(other);
+}
+
+TEST(every_allocation_may_fail)
+{
+    ALLOC_FAIL_EACH {
+        struct scene sc;
+        bool is_up;
+
+        alloc_pause();
+        is_up = up(&sc, true);
+        alloc_resume();
+        CHECK("up", is_up);
+        play(&sc, "i2 0 0 1 - 1000; i4 1 0 1 E 1000; i5 2 3 0 BEU 1000; i1 0 0 0 B 1000;"
+                  "g6 1 4 o; i7 1 5 0 BE 9; r0; r1; r2");
+        pair_deinit(&sc.pair);
+    }
+}
+
+TESTS(TEST_ROW(what_arrives_is_read_as_it_should), TEST_ROW(whole_messages_and_chains),
+      TEST_ROW(every_allocation_may_fail))
