@@ -140,23 +140,35 @@ static bool give_up_message(struct sctp *s, uint32_t tsn)
     return true;
 }
 
-/* RFC 3758 §3.5 C2, and what need never be sent again is released. What is on its way is waited
- * for: once the peer is told not to, its answer to that hides whether it came, and a window that is
- * no larger than what expires in a round trip would learn of no delivery and never grow. */
-static void advance(struct sctp *s)
+/* How many TSNs from this one on the peer may be told of: a message at once, for the fragments of
+ * a skipped SSN must not follow; I-DATA's tell what they are of. What is on its way is waited for:
+ * once the peer is told not to, its answer to that hides whether it came, and a window that is no
+ * larger than what expires in a round trip would learn of no delivery and never grow. */
+static uint32_t tellable(const struct sctp *s, uint32_t tsn)
 {
-    bool has_moved = false;
-
-    while (s->tx.advanced_tsn + 1 != s->tx.next_tsn) {
-        const struct tx_chunk *c = tx_chunk_at(s, s->tx.advanced_tsn + 1);
+    for (uint32_t at = tsn; at != s->tx.next_tsn; at++) {
+        const struct tx_chunk *c = tx_chunk_at(s, at);
 
         if (!c->is_given_up || c->state == TX_IN_FLIGHT)
-            break;
-        queue_release(s, stream_find(s, c->stream), c);
-        s->tx.advanced_tsn++;
-        has_moved = true;
+            return 0;
+        if (c->flags & DATA_ENDS || s->tx.is_interleaved)
+            return at + 1 - tsn;
     }
-    if (!has_moved)
+    return 0;
+}
+
+/* RFC 3758 §3.5 C2, and what need never be sent again is released. */
+static void advance(struct sctp *s)
+{
+    uint32_t before = s->tx.advanced_tsn, count;
+
+    while ((count = tellable(s, s->tx.advanced_tsn + 1)))
+        while (count--) {
+            const struct tx_chunk *c = tx_chunk_at(s, ++s->tx.advanced_tsn);
+
+            queue_release(s, stream_find(s, c->stream), c);
+        }
+    if (s->tx.advanced_tsn == before)
         return;
     s->tx.is_forward_due = true;
     queue_wake_waiters(s);

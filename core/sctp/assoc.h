@@ -390,7 +390,7 @@ void rx_after_packet(struct sctp *s, usec now);   /* one that had data */
 void rx_retry(struct sctp *s, usec now);          /* what waited for blocks */
 
 /* deliver.c */
-enum delivery { DELIVERABLE, MUST_WAIT, BREAKS_RULES };
+enum delivery { DELIVERABLE, MUST_WAIT, GIVEN_UP, BREAKS_RULES };
 enum delivery deliver_judge(const struct sctp *s, const struct stream *st,
                             const struct data_chunk *d);
 bool deliver(struct sctp *s, struct stream *st, const struct data_chunk *d); /* false: no block */

@@ -23,8 +23,9 @@ static bool is_of_open_message(const struct stream *st, const struct data_chunk 
     return st->rx.is_open && kind_of(d) == st->rx.kind && d->ssn == st->rx.number;
 }
 
-/* RFC 8260 §2.2: every fragment tells its message, and its place in it. Numbers that have passed
- * come in no chunk that is new. */
+/* RFC 8260 §2.2: every fragment tells its message, and its place in it. A number that has passed
+ * can only be that of a message given up, of which a fragment is still on its way behind another
+ * stream's. */
 static enum delivery judge_woven(const struct sctp *s, const struct stream *st,
                                  const struct data_chunk *d)
 {
@@ -38,7 +39,7 @@ static enum delivery judge_woven(const struct sctp *s, const struct stream *st,
         return d->fsn == st->rx.next_place ? DELIVERABLE : MUST_WAIT;
     }
     if (deliver_ahead(s, st, kind_of(d), d->ssn) < 0)
-        return BREAKS_RULES;
+        return begins ? BREAKS_RULES : GIVEN_UP;
     if (st->rx.is_open || !begins || (is_ordered && d->ssn != st->rx.due[PARK_ORDERED]))
         return MUST_WAIT;
     return DELIVERABLE;
@@ -136,6 +137,22 @@ bool deliver_has_overrun(const struct sctp *s, const struct stream *st, const st
            park_find_message(&s->rx.park, st->id, kind_of(d), d->ssn);
 }
 
+/* An unordered message that was whole stays when I-FORWARD-TSN names a later one: its number has
+ * passed since it was parked, and it begins all the same. */
+static bool is_next(const struct sctp *s, const struct stream *st, const struct data_chunk *d)
+{
+    if (s->rx.park.is_woven && !st->rx.is_open && d->flags & DATA_UNORDERED)
+        return d->flags & DATA_BEGINS;
+    return deliver_judge(s, st, d) == DELIVERABLE;
+}
+
+/* The next fragment of the open message was passed by a FORWARD-TSN while what is there of it
+ * waited for its turn. */
+static bool is_stranded(const struct sctp *s, const struct stream *st)
+{
+    return st->rx.is_open && !s->rx.park.is_woven && !tsn_before(s->rx.cum_tsn, st->rx.next_place);
+}
+
 /* What has become deliverable now that something before it has. */
 void deliver_parked(struct sctp *s, usec now, struct stream *st)
 {
@@ -147,10 +164,14 @@ void deliver_parked(struct sctp *s, usec now, struct stream *st)
 
         forward_advance(s, st);
         slot = p->count ? next_slot(s, st) : 0;
+        if (!slot && is_stranded(s, st)) {
+            deliver_give_up(s, st);
+            continue;
+        }
         if (!slot)
             return;
         d = park_get(p, slot);
-        if (d.stream != st->id || deliver_judge(s, st, &d) != DELIVERABLE) {
+        if (d.stream != st->id || !is_next(s, st, &d)) {
             assoc_fail(s, now, CAUSE_PROTOCOL_VIOLATION, "fragments of two messages mixed");
             return;
         }

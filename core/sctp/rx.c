@@ -146,9 +146,13 @@ static enum verdict place_chunk(struct sctp *s, usec now, struct stream *st,
     what = deliver_judge(s, st, d);
     if (what == MUST_WAIT)
         return park_chunk(s, now, st, d);
-    if (what == DELIVERABLE) {
+    if (what == DELIVERABLE || what == GIVEN_UP) {
         if (!reserve_tsn(s, d->tsn))
             return VERDICT_LIMIT;
+        if (what == GIVEN_UP) {
+            advance_cumulative(s, d->tsn);
+            return VERDICT_TAKEN;
+        }
         if (deliver(s, st, d)) {
             advance_cumulative(s, d->tsn);
             if (deliver_has_overrun(s, st, d))

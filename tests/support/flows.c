@@ -200,6 +200,7 @@ static void make_association(struct flows *f, struct flow *flow)
 
     must(pool_new(&flow->pool, POOL_BLOCKS) == ERR_OK);
     own.pool = flow->pool;
+    own.without = flow->cfg.without;
     for (int end = 0; end < 2; end++)
         must(sctp_new(&flow->end[end], &own, &f->rng) == ERR_OK);
     must(sctp_connect(flow->end[0], f->now) == ERR_OK);

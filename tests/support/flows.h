@@ -19,6 +19,7 @@ struct flow_config {
     usec start_at;     /* of the flow's own data; the association stands before */
     usec stop_at;      /* 0: never */
     uint64_t rate_bps; /* what the application has to send; 0: always more */
+    unsigned without;  /* as in struct sctp_config */
 };
 
 struct flow {
