@@ -79,6 +79,7 @@ struct link {
     struct io_timer timer;
     struct io_task task;
     struct io_task told; /* after a turn: calls that wait are woken */
+    size_t window;       /* what a ring to send may hold, as the rings were told */
     usec guest_at;       /* when a call last sent by itself: link_turn_as_guest() */
     /* Bit i: channel i of the session has bytes for us; they have no room; it takes none now. */
     uint8_t rx_ready, rx_held, tx_full;

@@ -9,8 +9,6 @@
 #include "sdk/log.h"
 #include "sdk/signals.h"
 
-static uint8_t piece[CHANNEL_MESSAGE_MAX]; /* the loop's: what goes from a ring to the session */
-
 /* ---- The outside ----------------------------------------------------------------------------- */
 
 static void on_timer(void *ctx)
@@ -118,56 +116,96 @@ static void on_event(struct link *l, const struct session_event *ev)
 
 /* ---- Bytes ----------------------------------------------------------------------------------- */
 
-/* One message of each channel in turn, so that no channel waits for another's megabytes. */
+/* Below this much unsent a channel's queue is filled up by as much again: two runs, so that the path
+ * never waits for more, and what goes next is decided late. */
+#define QUEUE_BYTES (64 * 1024)
+
+/* What the front of a ring is, to the session. False: it takes no more just now. */
+static bool send_front(struct link *l, unsigned channel, const struct ring_front *front)
+{
+    usec now = io_now();
+    size_t len = front->len < QUEUE_BYTES ? front->len : QUEUE_BYTES;
+
+    if (front->is_message)
+        return session_send_message(l->session, now, channel, front->chain, front->len,
+                                    front->accepted_at) == ERR_OK;
+    return session_send_chain(l->session, now, channel, front->chain, len) == len;
+}
+
+/* A little of each channel, so that none waits for another's megabytes. */
 static bool pump_tx(struct link *l)
 {
     uint8_t ready = rings_tx_filled(&l->rings) & (uint8_t)~l->tx_full;
     bool has_moved = false;
 
-    for (unsigned i = 0; i < CHANNEL_COUNT; i++) {
-        size_t len, sent;
+    for (unsigned i = 0; ready >> i; i++) {
+        struct ring_front front;
+        size_t before;
 
-        if (!(ready >> i & 1))
+        if (!(ready >> i & 1) || session_unsent_bytes(l->session, i) >= QUEUE_BYTES ||
+            !rings_tx_begin(&l->rings, i, &front))
             continue;
-        len = rings_tx_copy(&l->rings, i, piece, sizeof piece);
-        sent = session_send(l->session, io_now(), i, bytes_of(piece, len));
-        if (sent < len)
+        before = front.chain->len;
+        if (!send_front(l, i, &front))
             l->tx_full |= (uint8_t)(1u << i);
-        if (sent > 0)
-            rings_tx_drop(&l->rings, i, sent);
-        has_moved |= sent > 0;
+        has_moved |= front.chain->len < before;
+        rings_tx_end(&l->rings, i);
     }
     return has_moved;
 }
 
+/* Nobody may have what comes on a channel that was not granted. */
+static bool discard(struct link *l, unsigned channel)
+{
+    struct bytes unread = session_peek(l->session, io_now(), channel);
+
+    if (unread.len)
+        session_consume(l->session, io_now(), channel, unread.len);
+    else
+        l->rx_ready &= (uint8_t) ~(1u << channel);
+    return unread.len > 0;
+}
+
+/* Nothing came: there is nothing left, or not all of a message that may be lost. Without memory it
+ * is asked again in the next turn. */
+static void on_none(struct link *l, unsigned channel)
+{
+    if (session_peek(l->session, io_now(), channel).len &&
+        !session_peer_is_lossy(l->session, channel))
+        return;
+    l->rx_ready &= (uint8_t) ~(1u << channel);
+    rings_rx_none_left(&l->rings, channel);
+}
+
+/* True: something has moved. */
+static bool receive(struct link *l, unsigned channel)
+{
+    struct ring_space space;
+    bool ends = false;
+    size_t len;
+
+    if (session_peer_is_lossy(l->session, channel))
+        rings_set_lossy(&l->rings, channel);
+    if (!rings_rx_begin(&l->rings, channel, &space)) {
+        l->rx_ready &= (uint8_t) ~(1u << channel);
+        l->rx_held |= (uint8_t)(1u << channel);
+        return false;
+    }
+    len = session_recv_chain(l->session, io_now(), channel, space.chain, space.room, &ends);
+    rings_rx_end(&l->rings, channel, ends);
+    if (len == 0)
+        on_none(l, channel);
+    return len > 0;
+}
+
 static bool pump_rx(struct link *l)
 {
+    uint8_t ready = l->rx_ready;
     bool has_moved = false;
 
-    for (unsigned i = 0; i < CHANNEL_COUNT; i++) {
-        uint8_t bit = (uint8_t)(1u << i);
-        struct bytes unread;
-        size_t taken;
-
-        if (!(l->rx_ready & bit))
-            continue;
-        unread = session_peek(l->session, io_now(), i);
-        if (unread.len == 0) {
-            l->rx_ready &= (uint8_t)~bit;
-            rings_rx_none_left(&l->rings, i);
-            continue;
-        }
-        taken = unread.len; /* nobody may have what comes on a channel that was not granted */
-        if (l->channels & bit)
-            taken = rings_rx_push(&l->rings, i, unread);
-        if (taken > 0)
-            session_consume(l->session, io_now(), i, taken);
-        if (taken < unread.len) {
-            l->rx_ready &= (uint8_t)~bit;
-            l->rx_held |= bit;
-        }
-        has_moved |= taken > 0;
-    }
+    for (unsigned i = 0; ready >> i; i++)
+        if (ready >> i & 1)
+            has_moved |= l->channels >> i & 1 ? receive(l, i) : discard(l, i);
     return has_moved;
 }
 
@@ -182,18 +220,25 @@ static bool finish_flush(struct link *l, usec now)
     return true;
 }
 
-static bool pump(struct link *l)
+static bool is_sending(const struct link *l)
 {
-    bool has_moved = false;
+    return l->phase == LINK_OPEN || l->phase == LINK_FLUSHING;
+}
 
-    if (l->phase == LINK_OPEN || l->phase == LINK_FLUSHING)
-        has_moved = pump_tx(l);
-    has_moved |= pump_rx(l);
-    return has_moved || finish_flush(l, io_now());
+/* What a ring holds follows the path: more would only be delay. */
+static void follow_window(struct link *l)
+{
+    size_t window = 2 * session_window_bytes(l->session);
+
+    if (window > l->window + l->window / 8 || window + window / 4 < l->window) {
+        l->window = window;
+        rings_set_window(&l->rings, window);
+    }
 }
 
 /* STYLE's node_drain(): output, then events, then what the rings have, until nothing moves or so
- * many steps are done. False: there is more to do. */
+ * many steps are done. What the rings have to send goes first: a queue that ran dry would look as
+ * if the application had no more. False: there is more to do. */
 static bool drain(struct link *l, unsigned steps)
 {
     struct session_event ev;
@@ -201,14 +246,17 @@ static bool drain(struct link *l, unsigned steps)
 
     out_init(&out, lib.run, OUT_BYTES_MAX);
     for (; steps; steps--) {
+        bool has_moved = is_sending(l) && pump_tx(l);
+
         if (l->outside && outside_can_send(l->outside) &&
             session_poll_output(l->session, io_now(), &out))
             outside_send(l->outside, &out);
         else if (l->phase != LINK_ENDED && session_poll_event(l->session, &ev))
             on_event(l, &ev);
-        else if (!pump(l))
+        else if (!pump_rx(l) && !finish_flush(l, io_now()) && !has_moved)
             break;
     }
+    follow_window(l);
     if (rings_is_untold(&l->rings))
         io_loop_after(lib.loop, &l->told);
     return steps > 0;

@@ -3,34 +3,36 @@
 #include <stdatomic.h>
 
 #include "hawser/hawser.h"
+#include "sdk/ring_parts.h"
 #include "sdk/wait.h"
 
+/* ---- Room ------------------------------------------------------------------------------------ */
+
 /* Channels 1, 3 and 5 carry media and files. */
-static size_t limit_of(unsigned channel)
+static bool is_large(unsigned channel)
 {
-    return channel == 1 || channel == 3 || channel == 5 ? RING_LARGE_MAX : RING_SMALL_MAX;
+    return channel == 1 || channel == 3 || channel == 5;
 }
 
 /* What the small channels can need altogether, which a large one must leave; and, once it is beyond
- * its own floor, the floors of the large ones. */
+ * what one message needs, as much for each of the large ones. */
 enum {
     SMALL_BLOCKS = 5 * (RING_SMALL_MAX / (int)POOL_BLOCK_DATA + 2),
-    FLOOR_BLOCKS = 3 * (RING_FLOOR / (int)POOL_BLOCK_DATA + 2)
+    FLOOR_BLOCKS = 3 * (RING_MESSAGE_MAX / (int)POOL_BLOCK_DATA + 2)
 };
 
 /* The bytes in all rings of the process. Threads that add at the same moment may overstep the limit
  * by what each adds, which its own ring bounds. */
 static atomic_size_t held;
 
-/* Beyond its floor a ring grows only while the process has room. One that stopped there goes on
- * when it has been drained itself, so nobody needs to be told of room elsewhere. */
-static size_t room_of_process(size_t len)
+void rings_count(size_t len)
 {
-    size_t all = atomic_load_explicit(&held, memory_order_relaxed);
-    size_t spare = all < RINGS_MAX ? RINGS_MAX - all : 0;
-    size_t floor = len < RING_FLOOR ? RING_FLOOR - len : 0;
+    atomic_fetch_add_explicit(&held, len, memory_order_relaxed);
+}
 
-    return spare > floor ? spare : floor;
+void rings_uncount(size_t len)
+{
+    atomic_fetch_sub_explicit(&held, len, memory_order_relaxed);
 }
 
 static size_t least(size_t a, size_t b)
@@ -38,72 +40,67 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static size_t most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t beyond(size_t limit, size_t len)
+{
+    return limit > len ? limit - len : 0;
+}
+
+/* Beyond its floor a ring grows only while the process has room. One that stopped there goes on
+ * when it has been drained itself, so nobody needs to be told of room elsewhere. */
+static size_t room_of_process(size_t weight)
+{
+    size_t all = atomic_load_explicit(&held, memory_order_relaxed);
+
+    return most(beyond(RINGS_MAX, all), beyond(RING_FLOOR, weight));
+}
+
 /* Bytes that leave so many blocks of the pool free. */
 static size_t room_beside(const struct rings *r, enum ring_way way, size_t reserve)
 {
-    size_t taken = pool_used(r->pool[way]) + reserve;
-
-    return taken < RING_POOL_BLOCKS ? (RING_POOL_BLOCKS - taken) * POOL_BLOCK_DATA : 0;
+    return beyond(RING_POOL_BLOCKS, pool_used(r->pool[way]) + reserve) * POOL_BLOCK_DATA;
 }
 
 static size_t room_of_pool(const struct rings *r, enum ring_way way, unsigned channel)
 {
-    size_t len = r->ring[way][channel].chain.len, above, floor;
+    size_t weight = ring_weight(&r->ring[way][channel]), floor;
 
-    if (limit_of(channel) != RING_LARGE_MAX)
+    if (!is_large(channel))
         return room_beside(r, way, 0);
-    above = room_beside(r, way, SMALL_BLOCKS + FLOOR_BLOCKS);
-    floor = least(len < RING_FLOOR ? RING_FLOOR - len : 0, room_beside(r, way, SMALL_BLOCKS));
-    return above > floor ? above : floor;
+    floor = least(beyond(RING_MESSAGE_MAX, weight), room_beside(r, way, SMALL_BLOCKS));
+    return most(room_beside(r, way, SMALL_BLOCKS + FLOOR_BLOCKS), floor);
 }
 
-static size_t room_of(const struct rings *r, enum ring_way way, unsigned channel)
+size_t ring_limit(const struct rings *r, enum ring_way way, unsigned channel)
 {
-    size_t len = r->ring[way][channel].chain.len, limit = limit_of(channel);
-    size_t room = limit > len ? limit - len : 0;
-
-    return least(least(room, room_of_pool(r, way, channel)), room_of_process(len));
+    if (way == RING_RX) /* there credit says how much comes */
+        return is_large(channel) ? RING_LARGE_MAX : RING_SMALL_MAX;
+    return is_large(channel) ? least(RING_LARGE_MAX, most(r->window, RING_LARGE_MIN))
+                             : least(RING_SMALL_MAX, most(r->window, RING_FLOOR));
 }
 
-static size_t append(struct rings *r, enum ring_way way, unsigned channel, struct bytes b)
+size_t ring_room(const struct rings *r, enum ring_way way, unsigned channel)
 {
-    struct chain *c = &r->ring[way][channel].chain;
-    size_t room = room_of(r, way, channel), done;
+    size_t weight = ring_weight(&r->ring[way][channel]);
+    size_t room = beyond(ring_limit(r, way, channel), weight);
 
-    done = chain_append(c, bytes_of(b.data, least(b.len, room)));
-    atomic_fetch_add_explicit(&held, done, memory_order_relaxed);
-    if (done < b.len && c->len < limit_of(channel))
-        r->is_starved[way] = true;
-    return done;
+    return least(least(room, room_of_pool(r, way, channel)), room_of_process(weight));
 }
 
-static void gone(size_t len)
+bool ring_has_emptied(const struct rings *r, enum ring_way way, unsigned channel)
 {
-    atomic_fetch_sub_explicit(&held, len, memory_order_relaxed);
+    return ring_weight(&r->ring[way][channel]) <= ring_limit(r, way, channel) / 2;
 }
 
-static void tell(struct ring *ring)
-{
-    if (ring->waiting)
-        pthread_cond_broadcast(&ring->moved);
-}
+/* ---- Life ------------------------------------------------------------------------------------ */
 
-static void tell_all(struct rings *r)
+static struct ring *ring_number(struct rings *r, unsigned i)
 {
-    for (unsigned i = 0; i < 2 * RING_CHANNELS; i++)
-        tell(&r->ring[i / RING_CHANNELS][i % RING_CHANNELS]);
-}
-
-/* Half of the ring must be free before anybody is woken: otherwise each block that leaves would
- * wake a thread for the sake of 4 KiB. */
-static bool has_emptied(const struct rings *r, enum ring_way way, unsigned channel)
-{
-    return r->ring[way][channel].chain.len <= limit_of(channel) / 2;
-}
-
-static void init_ring(struct ring *ring, struct pool *pool)
-{
-    chain_init(&ring->chain, pool);
+    return &r->ring[i / RING_CHANNELS][i % RING_CHANNELS];
 }
 
 int rings_init(struct rings *r, const struct ring_handler *h)
@@ -115,174 +112,61 @@ int rings_init(struct rings *r, const struct ring_handler *h)
     if (pool_new(&r->pool[RING_TX], RING_POOL_BLOCKS) == ERR_OK &&
         pool_new(&r->pool[RING_RX], RING_POOL_BLOCKS) == ERR_OK)
         for (; conds < 2 * RING_CHANNELS; conds++) {
-            struct ring *ring = &r->ring[conds / RING_CHANNELS][conds % RING_CHANNELS];
+            struct ring *ring = ring_number(r, conds);
 
-            init_ring(ring, r->pool[conds / RING_CHANNELS]);
+            chain_init(&ring->chain, r->pool[conds / RING_CHANNELS]);
+            chain_init(&ring->parts, r->pool[conds / RING_CHANNELS]);
             if (cond_init(&ring->moved))
                 break;
         }
     if (conds == 2 * RING_CHANNELS)
         return ERR_OK;
     while (conds-- > 0)
-        pthread_cond_destroy(&r->ring[conds / RING_CHANNELS][conds % RING_CHANNELS].moved);
+        pthread_cond_destroy(&ring_number(r, conds)->moved);
     pool_free(r->pool[RING_TX]);
     pool_free(r->pool[RING_RX]);
     pthread_mutex_destroy(&r->lock);
     return ERR_NOMEM;
 }
 
+static void empty(struct ring *ring)
+{
+    rings_uncount(ring->chain.len + ring->parts.len);
+    chain_deinit(&ring->chain);
+    chain_deinit(&ring->parts);
+    ring->first.len = ring->ended.len = 0;
+    ring->loose = 0;
+}
+
 void rings_deinit(struct rings *r)
 {
     for (unsigned i = 0; i < 2 * RING_CHANNELS; i++) {
-        struct ring *ring = &r->ring[i / RING_CHANNELS][i % RING_CHANNELS];
-
-        gone(ring->chain.len);
-        chain_deinit(&ring->chain);
-        pthread_cond_destroy(&ring->moved);
+        empty(ring_number(r, i));
+        pthread_cond_destroy(&ring_number(r, i)->moved);
     }
     pool_free(r->pool[RING_TX]);
     pool_free(r->pool[RING_RX]);
     pthread_mutex_destroy(&r->lock);
 }
 
-/* Sleeps until something moved on this ring. False: the time is up. */
-static bool sleep_on(struct rings *r, struct ring *ring, usec until)
+static void tell(struct ring *ring)
 {
-    bool in_time;
-
-    ring->waiting++;
-    in_time = cond_wait_until(&ring->moved, &r->lock, until);
-    ring->waiting--;
-    return in_time;
+    if (ring->waiting)
+        pthread_cond_broadcast(&ring->moved);
 }
 
-/* Takes what fits, and unlocks for the wake-up that an empty ring needs. */
-static size_t send_some(struct rings *r, unsigned channel, struct bytes data)
+static void tell_all(struct rings *r)
 {
-    struct ring *tx = &r->ring[RING_TX][channel];
-    bool was_empty = tx->chain.len == 0;
-    size_t len = append(r, RING_TX, channel, data);
-
-    tx->total += len;
-    if (len > 0)
-        r->tx_filled |= (uint8_t)(1u << channel);
-    if (len > 0 && was_empty) {
-        pthread_mutex_unlock(&r->lock);
-        r->handler.filled(r->handler.ctx, len);
-        pthread_mutex_lock(&r->lock);
-    }
-    return len;
+    for (unsigned i = 0; i < 2 * RING_CHANNELS; i++)
+        tell(ring_number(r, i));
 }
 
-int rings_send(struct rings *r, unsigned channel, struct bytes data, int timeout_ms)
-{
-    struct ring *tx = &r->ring[RING_TX][channel];
-    usec until = timeout_ms > 0 ? deadline_of(timeout_ms) : USEC_NEVER;
-    bool in_time = timeout_ms != 0;
-    size_t done = 0;
-    int code;
+/* ---- To send --------------------------------------------------------------------------------- */
 
-    pthread_mutex_lock(&r->lock);
-    while (!r->is_ended) {
-        done += send_some(r, channel, bytes_of(data.data + done, data.len - done));
-        if (done == data.len || !in_time || r->is_ended)
-            break;
-        in_time = sleep_on(r, tx, until);
-    }
-    code = r->is_ended ? r->end : data.len > 0 ? HAWSER_ERR_TIMEOUT : HAWSER_ERR_OK;
-    pthread_mutex_unlock(&r->lock);
-    return done > 0 ? (int)done : code;
-}
-
-/* After bytes were taken: whether the network thread must go on filling this ring. */
-static bool rx_wants_more(struct rings *r, unsigned channel)
-{
-    if (r->is_starved[RING_RX] && pool_used(r->pool[RING_RX]) < RING_POOL_BLOCKS / 2) {
-        r->is_starved[RING_RX] = false;
-        return r->held_back != 0;
-    }
-    return r->held_back >> channel & 1 && has_emptied(r, RING_RX, channel);
-}
-
-int rings_recv(struct rings *r, unsigned channel, void *out, size_t cap, int timeout_ms)
-{
-    struct ring *rx = &r->ring[RING_RX][channel];
-    usec until = timeout_ms > 0 ? deadline_of(timeout_ms) : USEC_NEVER;
-    bool in_time = timeout_ms != 0, wants_more = false;
-    size_t done = 0;
-    int code = HAWSER_ERR_TIMEOUT;
-
-    pthread_mutex_lock(&r->lock);
-    for (;;) {
-        if (r->is_discarding)
-            break;
-        if (rx->chain.len > 0 || cap == 0)
-            break;
-        if ((r->is_ended && !(r->held_back >> channel & 1)) || !in_time)
-            break;
-        in_time = sleep_on(r, rx, until);
-    }
-    if (!r->is_discarding)
-        done = chain_take(&rx->chain, out, cap);
-    gone(done);
-    if (r->is_ended && (r->is_discarding || !(r->held_back >> channel & 1)))
-        code = r->end;
-    else if (cap == 0)
-        code = HAWSER_ERR_OK;
-    rx->total += done;
-    wants_more = done > 0 && rx_wants_more(r, channel);
-    pthread_mutex_unlock(&r->lock);
-    if (wants_more)
-        r->handler.wake(r->handler.ctx);
-    return done > 0 ? (int)done : code;
-}
-
-int rings_end_code(struct rings *r)
-{
-    int code;
-
-    pthread_mutex_lock(&r->lock);
-    code = r->is_ended ? r->end : HAWSER_ERR_OK;
-    pthread_mutex_unlock(&r->lock);
-    return code;
-}
-
-void rings_get_fill(struct rings *r, unsigned channel, struct ring_fill *fill)
+void rings_set_window(struct rings *r, size_t bytes)
 {
     pthread_mutex_lock(&r->lock);
-    *fill = (struct ring_fill){ .sent = r->ring[RING_TX][channel].total,
-                                .received = r->ring[RING_RX][channel].total,
-                                .unsent = r->ring[RING_TX][channel].chain.len,
-                                .unread = r->ring[RING_RX][channel].chain.len,
-                                .free = room_of(r, RING_TX, channel) };
-    pthread_mutex_unlock(&r->lock);
-}
-
-size_t rings_tx_copy(struct rings *r, unsigned channel, void *out, size_t cap)
-{
-    size_t len;
-
-    pthread_mutex_lock(&r->lock);
-    len = chain_copy(&r->ring[RING_TX][channel].chain, 0, out, cap);
-    pthread_mutex_unlock(&r->lock);
-    return len;
-}
-
-void rings_tx_drop(struct rings *r, unsigned channel, size_t len)
-{
-    struct ring *tx = &r->ring[RING_TX][channel];
-
-    pthread_mutex_lock(&r->lock);
-    chain_drop(&tx->chain, len);
-    gone(len);
-    if (has_emptied(r, RING_TX, channel))
-        r->untold[RING_TX] |= (uint8_t)(1u << channel);
-    if (tx->chain.len == 0)
-        r->tx_filled &= (uint8_t) ~(1u << channel);
-    if (r->is_starved[RING_TX] && pool_used(r->pool[RING_TX]) < RING_POOL_BLOCKS / 2) {
-        r->is_starved[RING_TX] = false;
-        tell_all(r);
-    }
+    r->window = bytes;
     pthread_mutex_unlock(&r->lock);
 }
 
@@ -296,19 +180,139 @@ uint8_t rings_tx_filled(struct rings *r)
     return filled;
 }
 
-size_t rings_rx_push(struct rings *r, unsigned channel, struct bytes data)
+bool rings_tx_begin(struct rings *r, unsigned channel, struct ring_front *front)
 {
-    size_t len;
+    struct ring *tx = &r->ring[RING_TX][channel];
+    const struct ring_part *first;
 
     pthread_mutex_lock(&r->lock);
-    len = r->is_discarding ? data.len : append(r, RING_RX, channel, data);
-    if (len < data.len)
+    if (tx->chain.len == 0) {
+        pthread_mutex_unlock(&r->lock);
+        return false;
+    }
+    tx->len_before = tx->chain.len;
+    *front = (struct ring_front){ .chain = &tx->chain, .len = tx->loose };
+    first = ring_first(tx);
+    if (first) {
+        front->len = first->len;
+        front->is_message = first->is_message;
+        front->accepted_at = first->accepted_at;
+    }
+    return true;
+}
+
+void rings_tx_end(struct rings *r, unsigned channel)
+{
+    struct ring *tx = &r->ring[RING_TX][channel];
+    size_t len = tx->len_before - tx->chain.len;
+    uint8_t bit = (uint8_t)(1u << channel);
+
+    ring_taken(tx, len);
+    rings_uncount(len);
+    if (ring_has_emptied(r, RING_TX, channel))
+        r->untold[RING_TX] |= bit;
+    if (tx->chain.len == 0)
+        r->tx_filled &= (uint8_t)~bit;
+    if (r->is_starved[RING_TX] && pool_used(r->pool[RING_TX]) < RING_POOL_BLOCKS / 2) {
+        r->is_starved[RING_TX] = false;
+        tell_all(r);
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
+/* ---- Received -------------------------------------------------------------------------------- */
+
+void rings_set_lossy(struct rings *r, unsigned channel)
+{
+    pthread_mutex_lock(&r->lock);
+    r->lossy |= (uint8_t)(1u << channel);
+    pthread_mutex_unlock(&r->lock);
+}
+
+/* False: there is no whole one. */
+static bool drop_oldest(struct rings *r, unsigned channel)
+{
+    struct ring *rx = &r->ring[RING_RX][channel];
+    const struct ring_part *first = ring_first(rx);
+    size_t len = first ? first->len : 0;
+
+    if (!first)
+        return false;
+    chain_drop(&rx->chain, len);
+    ring_taken(rx, len);
+    rings_uncount(len);
+    rx->dropped++;
+    return true;
+}
+
+/* An unfinished message has always room up to the longest there is, as far as the pool goes:
+ * whoever waits for whole messages could not make any. */
+static size_t room_to_receive(struct rings *r, unsigned channel)
+{
+    struct ring *rx = &r->ring[RING_RX][channel];
+    size_t room = ring_room(r, RING_RX, channel);
+    size_t cut = beyond(RING_MESSAGE_MAX, rx->loose);
+
+    if (!ring_settle(rx))
+        return 0;
+    if (room < cut && !ring_first(rx))
+        room = most(room, least(cut, room_beside(r, RING_RX, 0)));
+    return least(room, cut);
+}
+
+static bool is_lossy(const struct rings *r, unsigned channel)
+{
+    return r->lossy >> channel & 1;
+}
+
+bool rings_rx_begin(struct rings *r, unsigned channel, struct ring_space *space)
+{
+    struct ring *rx = &r->ring[RING_RX][channel];
+    size_t room;
+
+    pthread_mutex_lock(&r->lock);
+    room = room_to_receive(r, channel);
+    while (room < RING_FLOOR && is_lossy(r, channel) && drop_oldest(r, channel))
+        room = room_to_receive(r, channel);
+    if (room == 0) {
         r->held_back |= (uint8_t)(1u << channel);
-    if (len > 0)
+        if (ring_weight(rx) < ring_limit(r, RING_RX, channel))
+            r->is_starved[RING_RX] = true;
+        pthread_mutex_unlock(&r->lock);
+        return false;
+    }
+    rx->len_before = rx->chain.len;
+    *space = (struct ring_space){ .chain = &rx->chain, .room = room };
+    return true;
+}
+
+void rings_rx_end(struct rings *r, unsigned channel, bool ends)
+{
+    struct ring *rx = &r->ring[RING_RX][channel];
+    size_t len = rx->chain.len - rx->len_before;
+
+    rings_count(len);
+    rx->loose += len;
+    if (rx->loose && (ends || rx->loose >= RING_MESSAGE_MAX))
+        ring_end_message(rx);
+    if (r->is_discarding)
+        empty(rx);
+    else if (len > 0)
         r->untold[RING_RX] |= (uint8_t)(1u << channel);
     pthread_mutex_unlock(&r->lock);
-    return len;
 }
+
+void rings_rx_none_left(struct rings *r, unsigned channel)
+{
+    pthread_mutex_lock(&r->lock);
+    if (r->held_back >> channel & 1) {
+        r->held_back &= (uint8_t) ~(1u << channel);
+        tell(&r->ring[RING_RX][channel]);
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
+/* ---- Both ways ------------------------------------------------------------------------------- */
 
 bool rings_is_untold(struct rings *r)
 {
@@ -326,27 +330,14 @@ void rings_tell(struct rings *r)
     uint16_t waited = 0;
 
     pthread_mutex_lock(&r->lock);
-    for (unsigned i = 0; i < 2 * RING_CHANNELS; i++) {
-        const struct ring *ring = &r->ring[i / RING_CHANNELS][i % RING_CHANNELS];
-
-        if (r->untold[i / RING_CHANNELS] >> i % RING_CHANNELS & 1 && ring->waiting)
+    for (unsigned i = 0; i < 2 * RING_CHANNELS; i++)
+        if (r->untold[i / RING_CHANNELS] >> i % RING_CHANNELS & 1 && ring_number(r, i)->waiting)
             waited |= (uint16_t)(1u << i);
-    }
     r->untold[RING_TX] = r->untold[RING_RX] = 0;
     pthread_mutex_unlock(&r->lock);
     for (unsigned i = 0; waited; i++, waited >>= 1)
         if (waited & 1)
-            pthread_cond_broadcast(&r->ring[i / RING_CHANNELS][i % RING_CHANNELS].moved);
-}
-
-void rings_rx_none_left(struct rings *r, unsigned channel)
-{
-    pthread_mutex_lock(&r->lock);
-    if (r->held_back >> channel & 1) {
-        r->held_back &= (uint8_t) ~(1u << channel);
-        tell(&r->ring[RING_RX][channel]);
-    }
-    pthread_mutex_unlock(&r->lock);
+            pthread_cond_broadcast(&ring_number(r, i)->moved);
 }
 
 void rings_end(struct rings *r, int code, uint8_t held_back, bool discard)
@@ -360,5 +351,27 @@ void rings_end(struct rings *r, int code, uint8_t held_back, bool discard)
         r->is_discarding = true;
     r->held_back |= held_back;
     tell_all(r);
+    pthread_mutex_unlock(&r->lock);
+}
+
+int rings_end_code(struct rings *r)
+{
+    int code;
+
+    pthread_mutex_lock(&r->lock);
+    code = r->is_ended ? r->end : HAWSER_ERR_OK;
+    pthread_mutex_unlock(&r->lock);
+    return code;
+}
+
+void rings_get_fill(struct rings *r, unsigned channel, struct ring_fill *fill)
+{
+    pthread_mutex_lock(&r->lock);
+    *fill = (struct ring_fill){ .sent = r->ring[RING_TX][channel].total,
+                                .received = r->ring[RING_RX][channel].total,
+                                .dropped = r->ring[RING_RX][channel].dropped,
+                                .unsent = r->ring[RING_TX][channel].chain.len,
+                                .unread = r->ring[RING_RX][channel].chain.len,
+                                .free = ring_room(r, RING_TX, channel) };
     pthread_mutex_unlock(&r->lock);
 }

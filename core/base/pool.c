@@ -201,6 +201,20 @@ size_t chain_append(struct chain *c, struct bytes b)
     return done;
 }
 
+size_t chain_extend(struct chain *c, size_t len)
+{
+    size_t done = 0;
+
+    while (done < len && chain_grow(c)) {
+        size_t left = len - done;
+
+        c->last->end = (uint32_t)(left < POOL_BLOCK_DATA ? left : POOL_BLOCK_DATA);
+        done += c->last->end;
+    }
+    c->len += done;
+    return done;
+}
+
 /* Cuts the chain back to what it was when `last` ended at `end`. */
 static void chain_truncate(struct chain *c, struct block *last, uint32_t end, size_t len)
 {
@@ -324,6 +338,16 @@ static bool take_over_block(struct chain *to, struct chain *from)
     link_last(to, b);
     to->len += len;
     return true;
+}
+
+void chain_split(struct chain *to, struct chain *from, size_t len)
+{
+    assert(to->pool == from->pool && len <= from->len);
+    while (len > 0) {
+        assert(chain_peek(from).len <= len);
+        len -= chain_peek(from).len;
+        (void)take_over_block(to, from); /* within one pool it cannot fail */
+    }
 }
 
 size_t chain_take_over(struct chain *to, struct chain *from, size_t len)

@@ -41,8 +41,8 @@ void pool_free(struct pool *p);
 /* NULL when the limit is reached or the heap is exhausted. */
 struct block *pool_get(struct pool *p);
 void pool_put(struct pool *p, struct block *b);
-size_t pool_used(const struct pool *p); /* blocks out at this moment */
-size_t pool_held(const struct pool *p); /* those and the free ones: blocks taken from the heap */
+size_t pool_used(const struct pool *p);  /* blocks out at this moment */
+size_t pool_held(const struct pool *p);  /* those and the free ones: blocks taken from the heap */
 size_t pool_limit(const struct pool *p); /* most that may be out, as its group stands now */
 
 /* Gives the heap back what is not in use: for owners that have nothing to do for a while. */
@@ -66,6 +66,10 @@ int chain_append_all(struct chain *c, struct bytes b);
 /* Both or neither: a header and what it describes. */
 int chain_append_both(struct chain *c, struct bytes header, struct bytes body);
 
+/* Appends blocks for len bytes, which the caller writes into them: data[0] to data[end] of each.
+ * Returns for how many: fewer only at the pool's limit, or without memory. */
+size_t chain_extend(struct chain *c, size_t len);
+
 /* Any block may begin behind data[0] or end before its end: they move from chain to chain as they
  * are. */
 
@@ -83,6 +87,9 @@ size_t chain_take(struct chain *c, void *out, size_t cap);
 
 /* Moves all blocks of `from` behind those of `to`, copying nothing. Same pool. */
 void chain_move(struct chain *to, struct chain *from);
+
+/* The same for the blocks in front that hold len bytes; len must be where one ends. */
+void chain_split(struct chain *to, struct chain *from, size_t len);
 
 /* Moves the first len bytes of `from` behind those of `to`, also into another pool. Whole blocks go
  * without being copied, and for each a free one of the other pool comes back where it has any, so

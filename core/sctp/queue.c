@@ -372,6 +372,18 @@ uint64_t sctp_stream_given_up(const struct sctp *s, uint16_t stream)
     return st ? st->tx.given_up : 0;
 }
 
+size_t sctp_stream_unsent_bytes(const struct sctp *s, uint16_t stream)
+{
+    const struct stream *st = stream_find(s, stream);
+
+    return st ? st->tx.unsent : 0;
+}
+
+size_t sctp_window_bytes(const struct sctp *s)
+{
+    return s->cc.cwnd_bytes;
+}
+
 size_t sctp_unacked_bytes(const struct sctp *s)
 {
     return s->tx.payload_bytes;

@@ -168,6 +168,10 @@ int sctp_set_stream_limit(struct sctp *s, uint16_t stream, size_t tx_bytes_max);
 int sctp_set_stream_priority(struct sctp *s, uint16_t stream, unsigned priority_class,
                              unsigned weight);
 
+/* Of one stream: bytes queued and never sent yet. All streams: bytes the path may hold, cwnd. */
+size_t sctp_stream_unsent_bytes(const struct sctp *s, uint16_t stream);
+size_t sctp_window_bytes(const struct sctp *s);
+
 /* Of one stream: bytes queued or in flight; bytes received in order and not consumed. */
 size_t sctp_stream_unacked_bytes(const struct sctp *s, uint16_t stream);
 size_t sctp_stream_unread_bytes(const struct sctp *s, uint16_t stream);

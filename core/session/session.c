@@ -144,6 +144,16 @@ size_t session_send_room(const struct session *s, unsigned channel)
     return may_send(s, channel) ? channel_send_room(&s->channels, channel) : 0;
 }
 
+size_t session_unsent_bytes(const struct session *s, unsigned channel)
+{
+    return may_send(s, channel) ? sctp_stream_unsent_bytes(s->sctp, (uint16_t)channel) : 0;
+}
+
+size_t session_window_bytes(const struct session *s)
+{
+    return s->state == SESSION_OPEN ? sctp_window_bytes(s->sctp) : 0;
+}
+
 size_t session_send_chain(struct session *s, usec now, unsigned channel, struct chain *from,
                           size_t len)
 {

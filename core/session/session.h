@@ -213,6 +213,13 @@ void session_consume(struct session *s, usec now, unsigned channel, size_t len);
  * channel_set_lossy() and channel_set_priority(): 0 or ERR_WRONG_STATE unless OPEN; what arrived
  * can be taken after the end as well. */
 size_t session_send_room(const struct session *s, unsigned channel);
+
+/* How much of a channel was taken over and not sent yet: little, and the choice what goes next is
+ * made late; none, and the path is idle though more could be sent. How much the path takes in two
+ * round trips or so. 0 unless OPEN. */
+size_t session_unsent_bytes(const struct session *s, unsigned channel);
+size_t session_window_bytes(const struct session *s);
+
 size_t session_send_chain(struct session *s, usec now, unsigned channel, struct chain *from,
                           size_t len);
 int session_send_message(struct session *s, usec now, unsigned channel, struct chain *from,

@@ -61,6 +61,31 @@ TEST(blocks_move_without_copies)
     pool_free(pool);
 }
 
+TEST(blocks_are_filled_by_their_owner_and_split_off)
+{
+    struct pool *pool;
+    struct chain a, b;
+    size_t n = 0;
+
+    CHECK("new", pool_new(&pool, 3) == ERR_OK);
+    chain_init(&a, pool);
+    chain_init(&b, pool);
+    CHECK("room for so much", chain_extend(&a, POOL_BLOCK_DATA + 5) == POOL_BLOCK_DATA + 5);
+    for (const struct block *at = a.first; at; at = at->next)
+        n += at->end - at->start;
+    CHECK("in two blocks", n == a.len && pool_used(pool) == 2);
+    memset(a.first->data, 1, POOL_BLOCK_DATA);
+    memset(a.last->data, 2, 5);
+    chain_split(&b, &a, POOL_BLOCK_DATA);
+    CHECK("the first", b.len == POOL_BLOCK_DATA && b.first->data[0] == 1 && b.first == b.last);
+    CHECK("the rest", a.len == 5 && chain_peek(&a).data[4] == 2);
+    CHECK("no more than the pool has", chain_extend(&a, 3 * POOL_BLOCK_DATA) == POOL_BLOCK_DATA);
+    chain_deinit(&a);
+    chain_deinit(&b);
+    CHECK("all back", pool_used(pool) == 0);
+    pool_free(pool);
+}
+
 /* ---- chain_take_over() ---- */
 
 enum { PATTERN_BYTES = 40000, HALF = (int)POOL_BLOCK_DATA / 2 };
@@ -283,8 +308,10 @@ TEST(without_memory_what_did_not_go_is_where_it_was)
 }
 
 TESTS(TEST_ROW(a_chain_is_first_in_first_out), TEST_ROW(a_full_pool_refuses_and_changes_nothing),
-      TEST_ROW(blocks_move_without_copies), TEST_ROW(pools_of_a_group_share_its_limit),
-      TEST_ROW(bytes_are_taken_over_in_order), TEST_ROW(a_chain_of_uneven_blocks_acts_as_any_other),
+      TEST_ROW(blocks_move_without_copies),
+      TEST_ROW(blocks_are_filled_by_their_owner_and_split_off),
+      TEST_ROW(pools_of_a_group_share_its_limit), TEST_ROW(bytes_are_taken_over_in_order),
+      TEST_ROW(a_chain_of_uneven_blocks_acts_as_any_other),
       TEST_ROW(a_full_pool_takes_over_what_it_can),
       TEST_ROW(a_pool_that_gave_its_blocks_may_take_as_many_anew),
       TEST_ROW(blocks_that_go_round_need_no_heap),
