@@ -309,6 +309,18 @@ static void send_description(struct link *l)
         device_send_answer(l);
 }
 
+#define FAR_US  (2 * SECOND)
+#define GRID_US (250 * MILLISECOND)
+
+/* Far deadlines may be a little late: so those of many idle sessions meet, and the process wakes
+ * for all of them at once. */
+static usec on_grid(usec at)
+{
+    bool is_far = at != USEC_NEVER && at >= io_now() + FAR_US;
+
+    return is_far ? (at + GRID_US - 1) / GRID_US * GRID_US : at;
+}
+
 static void set_timer(struct link *l)
 {
     usec at = USEC_NEVER;
@@ -320,7 +332,7 @@ static void set_timer(struct link *l)
     if (l->phase == LINK_CONNECTING || l->phase == LINK_OPEN)
         at = usec_min(at, l->restart.again_at);
     if (l->timer.loop)
-        io_timer_set(&l->timer, at);
+        io_timer_set(&l->timer, on_grid(at));
 }
 
 void link_turn(struct link *l)
