@@ -212,13 +212,25 @@ static bool shed_head(struct sctp *s, struct stream *st)
     return true;
 }
 
+/* Nor is one begun that could not be sent to its end in time: a path that takes too little would
+ * carry beginnings alone. */
+static bool is_hopeless(const struct sctp *s, const struct stream *st,
+                        const struct tx_message *head, usec now)
+{
+    uint64_t rate = s->cc.pacing_rate;
+
+    return head->give_up_at != USEC_NEVER && !is_begun(st) && rate &&
+           now + (usec)(head->len * (uint64_t)SECOND / rate) > head->give_up_at;
+}
+
 /* True if something was dropped, so that another stream may be next. */
 bool abandon_shed(struct sctp *s, usec now, struct stream *st)
 {
     const struct tx_message *head;
     bool has_shed = false;
 
-    while ((head = head_of(st)) && now >= head->give_up_at && shed_head(s, st))
+    while ((head = head_of(st)) && (now >= head->give_up_at || is_hopeless(s, st, head, now)) &&
+           shed_head(s, st))
         has_shed = true;
     if (!has_shed)
         return false;

@@ -6,6 +6,17 @@ void app_init(struct app *a, const struct app_plan *plan, const struct rng *rng)
 {
     *a = (struct app){ .plan = *plan, .rng = rng };
     a->read_at = a->paced_at = a->first_data_at = a->last_data_at = USEC_NEVER;
+    live_init(&a->live, &plan->live);
+}
+
+void app_deinit(struct app *a)
+{
+    live_deinit(&a->live);
+}
+
+static bool is_live(const struct app *a, unsigned channel)
+{
+    return a->plan.live.every_us && channel == LIVE_CHANNEL;
 }
 
 /* Byte `at` of a channel: no two places within reach of each other look alike. */
@@ -70,6 +81,7 @@ static void send_paced(struct app *a, struct session *s, usec now)
 void app_open(struct app *a, struct session *s, usec now)
 {
     memset(a->is_writable, true, sizeof a->is_writable);
+    live_open(&a->live, s, now);
     if (a->plan.paced_every_us)
         send_paced(a, s, now);
     write_all(a, s, now);
@@ -113,8 +125,9 @@ static void read_all(struct app *a, struct session *s, usec now)
     struct bytes data;
 
     a->read_at = USEC_NEVER;
+    live_read(&a->live, s, now);
     for (unsigned i = 0; i < CHANNEL_COUNT; i++)
-        while (!a->fault && (data = session_peek(s, now, i)).len) {
+        while (!is_live(a, i) && !a->fault && (data = session_peek(s, now, i)).len) {
             note_data(a, now);
             compare(a, i, data);
             session_consume(s, now, i, data.len);
@@ -133,6 +146,7 @@ void app_close(struct app *a, struct session *s, usec now)
 {
     read_all(a, s, now);
     a->paced_at = USEC_NEVER;
+    live_stop(&a->live);
 }
 
 void app_tick(struct app *a, struct session *s, usec now)
@@ -141,11 +155,12 @@ void app_tick(struct app *a, struct session *s, usec now)
         read_all(a, s, now);
     if (now >= a->paced_at)
         send_paced(a, s, now);
+    live_tick(&a->live, s, now);
 }
 
 usec app_next_timeout(const struct app *a)
 {
-    return usec_min(a->read_at, a->paced_at);
+    return usec_min(usec_min(a->read_at, a->paced_at), a->live.next_at);
 }
 
 void app_extend(struct app *a, unsigned channel, uint32_t tx_bytes, uint32_t rx_bytes)
@@ -167,12 +182,15 @@ bool app_has_everything(const struct app *a)
 
 const char *app_fault(const struct app *a, const struct session_info *info)
 {
-    if (a->fault)
-        return a->fault;
+    if (a->fault || a->live.fault)
+        return a->fault ? a->fault : a->live.fault;
     for (unsigned i = 0; i < CHANNEL_COUNT; i++) {
-        if (info->unsent[i] > a->sent[i])
+        uint64_t sent = is_live(a, i) ? a->live.sent_bytes : a->sent[i];
+        uint64_t received = is_live(a, i) ? a->live.received_bytes : a->received[i];
+
+        if (info->unsent[i] > sent)
             return "more is queued than was sent";
-        if (info->channel[i].sent != a->sent[i] || info->channel[i].received != a->received[i])
+        if (info->channel[i].sent != sent || info->channel[i].received != received)
             return "the session counts otherwise than the application";
     }
     return NULL;

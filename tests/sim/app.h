@@ -4,14 +4,16 @@
 #define HAWSER_TESTS_SIM_APP_H
 
 #include "core/session/session.h"
+#include "tests/sim/live.h"
 
 /* Bytes of a channel follow from key alone: both ends can make them. */
 struct app_plan {
     uint64_t tx_key, rx_key;
     uint32_t tx_bytes[CHANNEL_COUNT], rx_bytes[CHANNEL_COUNT];
-    usec reads_every_us;  /* 0: at once */
-    usec paced_every_us;  /* 0: all is sent as fast as it is taken; else a piece each time … */
-    uint32_t paced_bytes; /* … of this many bytes, on every channel that has some left */
+    usec reads_every_us;   /* 0: at once */
+    usec paced_every_us;   /* 0: all is sent as fast as it is taken; else a piece each time … */
+    uint32_t paced_bytes;  /* … of this many bytes, on every channel that has some left */
+    struct live_plan live; /* channel LIVE_CHANNEL is for that alone then */
 };
 
 struct app {
@@ -24,9 +26,11 @@ struct app {
     usec first_data_at, last_data_at;
     usec gap_us, gap_at; /* the longest time between two arrivals since app_watch(), and its end */
     const char *fault;   /* what went wrong; NULL: nothing */
+    struct live live;
 };
 
 void app_init(struct app *a, const struct app_plan *plan, const struct rng *rng);
+void app_deinit(struct app *a);
 
 /* What the session's events are for the application. */
 void app_open(struct app *a, struct session *s, usec now);

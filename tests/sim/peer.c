@@ -59,6 +59,7 @@ size_t peer_free(struct peer *p)
     size_t lost;
 
     session_free(p->session);
+    app_deinit(&p->app);
     dtls_identity_free(p->identity);
     lost = pool_used(p->pool);
     if (lost == 0)

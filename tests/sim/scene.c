@@ -75,7 +75,8 @@ void scene_set(struct scene *c, struct stage *s, const struct town_plan *plan,
             .app = { .tx_key = i,
                      .rx_key = 1 - i,
                      .paced_every_us = talk->paced_every_us,
-                     .paced_bytes = talk->paced_bytes },
+                     .paced_bytes = talk->paced_bytes,
+                     .live = talk->live },
         };
 
         peer.app.tx_bytes[0] = peer.app.rx_bytes[0] = talk->bytes ? talk->bytes : 1;

@@ -41,6 +41,7 @@ struct scene_talk {
     bool is_stun_doubled;    /* both STUN servers are asked */
     size_t rx_bytes_max;     /* of each session; 0: 1 MiB */
     size_t packets_max;      /* on each link at once; 0: 1024 */
+    struct live_plan live;
 };
 
 /* Builds the stage with both peers on it, not started: servers and links may still be changed. */
@@ -71,17 +72,18 @@ usec scene_first_after_answer_us(const struct stage *s);
 /* What must hold of every stage in the end; then it is taken down. */
 void scene_end(struct scene *c, struct stage *s, const char *detail);
 
-#define SCENES(X)                                                                               \
-    X(oracle, "the oracle knows what RFC 4787 defines")                                         \
-    X(round_trips, "data flows 2.5 round trips after the answer, 3.5 over a relay")             \
-    X(loss, "at 10 % loss the p95 of 200 connects is below 3 loss-free medians")                \
-    X(matrix, "every pair of homes connects as the oracle says, direct wherever ICE can be")    \
-    X(path, "the best path there is, a black one left, nothing lost, no storm")                 \
-    X(kill, "NATs, addresses, interfaces, servers die in a transfer: nothing lost, gaps short") \
-    X(idle, "an idle hour behind NATs of 30 s timeout lives on one check per 15 s")             \
-    X(gigabit, "1 Gbit/s at 20 ms is full")                                                     \
-    X(glare, "restarts of both sides at once, lost, repeated, late")                            \
-    X(hostile, "a peer cannot make us send much to others")                                     \
+#define SCENES(X)                                                                                \
+    X(oracle, "the oracle knows what RFC 4787 defines")                                          \
+    X(round_trips, "data flows 2.5 round trips after the answer, 3.5 over a relay")              \
+    X(loss, "at 10 % loss the p95 of 200 connects is below 3 loss-free medians")                 \
+    X(matrix, "every pair of homes connects as the oracle says, direct wherever ICE can be")     \
+    X(path, "the best path there is, a black one left, nothing lost, no storm")                  \
+    X(kill, "NATs, addresses, interfaces, servers die in a transfer: nothing lost, gaps short")  \
+    X(idle, "an idle hour behind NATs of 30 s timeout lives on one check per 15 s")              \
+    X(live, "pictures on a lossy channel are whole and never old, what is beside them is whole") \
+    X(gigabit, "1 Gbit/s at 20 ms is full")                                                      \
+    X(glare, "restarts of both sides at once, lost, repeated, late")                             \
+    X(hostile, "a peer cannot make us send much to others")                                      \
     X(servers, "lying and silent servers cost their own candidates only")
 
 /* Runs the scenario of this name, dashes as underscores; -1: there is none, else its failures. */
