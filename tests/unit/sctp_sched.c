@@ -141,6 +141,30 @@ TEST(shares_within_a_class)
     }
 }
 
+/* With I-DATA shares hold within messages, too. */
+TEST(shares_of_two_long_messages)
+{
+    static struct duo d;
+    static const uint8_t whole[250000];
+    size_t all;
+
+    open(&d);
+    for (uint16_t k = 0; k < 2; k++) {
+        CHECK("set", sctp_set_stream_priority(d.two.sctp[SENDER], k, 3, k ? 1 : 3) == ERR_OK);
+        CHECK("queued", sctp_send(d.two.sctp[SENDER], d.two.now, k, 53,
+                                  bytes_of(whole, sizeof whole)) == ERR_OK);
+    }
+    for (int k = 0; k < 100 && d.received[0] < sizeof whole * 9 / 10; k++)
+        round_trip(&d);
+    all = d.received[0] + d.received[1];
+    CHECK("three to one before either has ended",
+          d.received[0] * 100 >= all * 68 && d.received[0] * 100 <= all * 82);
+    for (int k = 0; k < 100 && d.received[0] + d.received[1] < 2 * sizeof whole; k++)
+        round_trip(&d);
+    CHECK("both come whole", d.received[0] == sizeof whole && d.received[1] == sizeof whole);
+    duo_deinit(&d.two);
+}
+
 TEST(a_class_may_change_while_bytes_wait)
 {
     static struct duo d;
@@ -177,5 +201,5 @@ TEST(what_cannot_be_set)
 }
 
 TESTS(TEST_ROW(a_lower_class_goes_first), TEST_ROW(between_messages_only_or_between_fragments),
-      TEST_ROW(shares_within_a_class), TEST_ROW(a_class_may_change_while_bytes_wait),
-      TEST_ROW(what_cannot_be_set))
+      TEST_ROW(shares_within_a_class), TEST_ROW(shares_of_two_long_messages),
+      TEST_ROW(a_class_may_change_while_bytes_wait), TEST_ROW(what_cannot_be_set))
