@@ -1,7 +1,7 @@
 #include "core/channel/internal.h"
 
 /* Video, playback and files may queue much; the others carry commands and speech, where a long
- * queue is only delay. Even there three quarters of it take a message of CHANNEL_WHOLE_MAX. */
+ * queue is only delay. Even there seven eighths of it take a message of CHANNEL_WHOLE_MAX. */
 static const size_t queue_bytes_max[CHANNEL_COUNT] = {
     CREDIT_FIRST, 4 << 20, CREDIT_FIRST, 4 << 20, CREDIT_FIRST, 4 << 20, CREDIT_FIRST, CREDIT_FIRST,
 };

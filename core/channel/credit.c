@@ -44,11 +44,12 @@ static void follow_reader(struct credit *c, usec now, usec rtt_us, uint64_t rece
     c->rx_turn_from = received;
 }
 
-/* A word for each byte would be more words than bytes. */
+/* A word for each byte would be more words than bytes. An eighth is little of a window whose rest a
+ * hole may use up. */
 static bool is_worth_telling(const struct credit *c, uint64_t received)
 {
     return c->rx_granted != UINT64_MAX &&
-           received + c->rx_window >= c->rx_granted + c->rx_window / 4;
+           received + c->rx_window >= c->rx_granted + c->rx_window / 8;
 }
 
 bool credit_is_due(const struct credit *c, uint64_t received)

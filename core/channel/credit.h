@@ -14,7 +14,7 @@
 
 #include "core/base/usec.h"
 
-/* Bytes, granted without a word. Three quarters of a window, below which a reader's progress is not
+/* Bytes, granted without a word. Seven eighths of a window, below which a reader's progress is not
  * told, hold any message of CHANNEL_WHOLE_MAX: so it always finds credit in the end. */
 #define CREDIT_FIRST (384u << 10)
 

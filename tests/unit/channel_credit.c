@@ -19,7 +19,7 @@ static const struct {
 } rows[] = {
     { "the first window is granted without a word", { 0 }, { 0 }, CREDIT_FIRST },
     { "a little read is not worth a word", { 1000 }, { 1 }, CREDIT_FIRST },
-    { "a quarter is", { CREDIT_FIRST / 4 }, { SECOND }, CREDIT_FIRST * 5 / 4 },
+    { "an eighth is", { CREDIT_FIRST / 8 }, { SECOND }, CREDIT_FIRST * 9 / 8 },
     { "a reader as fast as the path gets a larger window",
       { CREDIT_FIRST },
       { RTT },
