@@ -243,6 +243,12 @@ enum verdict pmtu_on_answer(struct sctp *s, usec now, struct bytes info)
     return VERDICT_TAKEN;
 }
 
+/* What vanished in a black hole need not vanish three times more. */
+static unsigned tries_of(const struct pmtu *p)
+{
+    return p->probed == p->likely && !p->is_doubtful ? 1 : PROBES_MAX;
+}
+
 void pmtu_tick(struct sctp *s, usec now)
 {
     struct pmtu *p = &s->pmtu;
@@ -250,7 +256,7 @@ void pmtu_tick(struct sctp *s, usec now)
     if (now < p->lost_at)
         return;
     p->lost_at = USEC_NEVER;
-    if (p->tries < PROBES_MAX)
+    if (p->tries < tries_of(p))
         p->is_due = true;
     else
         on_too_long(s, now);
