@@ -140,6 +140,47 @@ TEST(checksums_are_zero_where_both_agreed)
         }
 }
 
+/* Messages that may be given up, some of which are, and one at the end that arrives. */
+static bool send_lossy(struct sctp_pair *p)
+{
+    static uint8_t bytes[4000];
+    struct sctp_message m = { .stream = 5, .ppid = 53, .give_up_at = USEC_NEVER };
+
+    p->link.loss_ppm = 200000;
+    for (int i = 0; i < 100; i++) {
+        (void)sctp_send_message(p->side[0].sctp, p->now, &m, bytes_of(bytes, sizeof bytes));
+        pair_run(p, p->now + 20 * MILLISECOND);
+        p->now += MILLISECOND;
+    }
+    p->link.loss_ppm = 0;
+    return sctp_send(p->side[0].sctp, p->now, 5, 99, bytes_of(bytes, 1)) == ERR_OK &&
+           (pair_run(p, p->now + 20 * SECOND), sctp_unacked_bytes(p->side[0].sctp) == 0);
+}
+
+/* The plain packets of two associations that are each without something. */
+TEST(what_was_agreed_is_what_is_sent)
+{
+    for (unsigned without = 0; without < 64; without++) {
+        struct sctp_config cfg[2] = { { .without = without % 8, .is_protected = true },
+                                      { .without = without / 8, .is_protected = true } };
+        unsigned lacks = without % 8 | without / 8;
+        bool is_woven = !(lacks & SCTP_I_DATA), gives_up = !(lacks & SCTP_FORWARD_TSN);
+        struct census c[2];
+        struct sctp_pair p;
+
+        CHECK("up", meet(&p, without, cfg, without % 2 ? BY_SNAP : BY_ONE, c));
+        CHECK("moved", pair_transfer(&p, 0, 3, 50000, 5000, p.now + 10 * SECOND));
+        CHECK("the last one arrives", send_lossy(&p));
+        CHECK("I-DATA", (c[0].chunks[CHUNK_I_DATA] > 0) == is_woven);
+        CHECK("or DATA", (c[0].chunks[CHUNK_DATA] > 0) == !is_woven);
+        CHECK("I-FORWARD-TSN", (c[0].chunks[CHUNK_I_FORWARD_TSN] > 0) == (is_woven && gives_up));
+        CHECK("or FORWARD-TSN", (c[0].chunks[CHUNK_FORWARD_TSN] > 0) == (!is_woven && gives_up));
+        CHECK("zero", (c[0].zero > 0) == !(lacks & SCTP_ZERO_CHECKSUM) &&
+                          (c[1].zero > 0) == !(lacks & SCTP_ZERO_CHECKSUM));
+        pair_deinit(&p);
+    }
+}
+
 TEST(a_zero_that_was_not_offered_is_dropped)
 {
     uint8_t packet[] = { 0x13, 0x88, 0x13, 0x88, 0, 0, 0, 0, 0, 0, 0, 0, 0x04, 0, 0, 4 };
@@ -162,4 +203,4 @@ TEST(a_zero_that_was_not_offered_is_dropped)
 }
 
 TESTS(TEST_ROW(both_ends_must_have_an_extension), TEST_ROW(checksums_are_zero_where_both_agreed),
-      TEST_ROW(a_zero_that_was_not_offered_is_dropped))
+      TEST_ROW(what_was_agreed_is_what_is_sent), TEST_ROW(a_zero_that_was_not_offered_is_dropped))
