@@ -240,6 +240,7 @@ void sctp_set_rtt(struct sctp *s, usec rtt_us)
 void sctp_get_info(const struct sctp *s, struct sctp_info *info)
 {
     *info = s->info;
+    info->extensions = handshake_agreed(s);
     info->srtt_us = s->rto.srtt_us;
     info->rto_us = s->rto.rto_us;
     info->packet_bytes = s->cc.packet_bytes;

@@ -341,6 +341,7 @@ void timers_change_path(struct sctp *s, usec now, bool old_is_dead);
 /* handshake.c */
 void handshake_begin(struct sctp *s, usec now);
 uint8_t handshake_our_extensions(const struct sctp *s);
+unsigned handshake_agreed(const struct sctp *s); /* bits of enum sctp_extension */
 void handshake_encode_init(struct sctp *s, struct wr *w);
 void handshake_note_asked(struct sctp *s, usec now);
 enum verdict on_init(struct sctp *s, usec now, const struct chunk *c);

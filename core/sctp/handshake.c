@@ -42,18 +42,22 @@ uint8_t handshake_our_extensions(const struct sctp *s)
 }
 
 /* The peer's are known from its INIT or INIT ACK on; for the caller they count once we stand. */
-bool sctp_has(const struct sctp *s, enum sctp_extension x)
+unsigned handshake_agreed(const struct sctp *s)
 {
     uint8_t both = handshake_our_extensions(s) & s->peer_extensions;
     bool has_i_data = both & INIT_I_DATA;
 
     if (s->state < STATE_UP)
-        return false;
-    if (x == SCTP_I_DATA)
-        return has_i_data;
-    if (x == SCTP_FORWARD_TSN)
-        return both & (has_i_data ? INIT_I_FORWARD_TSN : INIT_FORWARD_TSN);
-    return both & (x == SCTP_PARTS ? INIT_PARTS : INIT_ZERO_CHECKSUM);
+        return 0;
+    return (has_i_data ? SCTP_I_DATA : 0) |
+           (both & (has_i_data ? INIT_I_FORWARD_TSN : INIT_FORWARD_TSN) ? SCTP_FORWARD_TSN : 0) |
+           (both & INIT_ZERO_CHECKSUM ? SCTP_ZERO_CHECKSUM : 0) |
+           (both & INIT_PARTS ? SCTP_PARTS : 0);
+}
+
+bool sctp_has(const struct sctp *s, enum sctp_extension x)
+{
+    return handshake_agreed(s) & x;
 }
 
 static struct init_chunk our_init(const struct sctp *s)

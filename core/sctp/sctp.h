@@ -84,6 +84,7 @@ struct sctp_event {
 };
 
 struct sctp_info {
+    unsigned extensions; /* bits of enum sctp_extension: those in use */
     usec srtt_us, rto_us;
     size_t packet_bytes; /* as long as they may be now */
     uint64_t mtu_probes, mtu_black_holes;

@@ -30,6 +30,7 @@ static int make_sctp(struct session *s)
         .rx_bytes_max = s->cfg.rx_bytes_max,
         .heartbeat_us = USEC_NEVER, /* consent keeps the path, and notices its end */
         .is_protected = true,
+        .without = s->cfg.sctp_without,
         .retransmits_max = 10 + (unsigned)(usec_min(s->cfg.dead_us, 10 * MINUTE) / SECOND),
     };
     int err = sctp_new(&s->sctp, &cfg, s->rng);

@@ -37,6 +37,7 @@ struct session_config {
     usec flush_us;                  /* most that closing waits for unsent data: 1 s */
     usec zombie_us;                 /* without application data until closed with reason 8: 20 min;
                                        USEC_NEVER: no limit */
+    unsigned sctp_without;          /* bits of enum sctp_extension that are not offered: 0 */
     size_t rx_bytes_max;            /* received and not consumed, all channels: 14 MiB */
 };
 

@@ -1,18 +1,10 @@
-/* peer: one end of a session for tests against foreign stacks, without signaling.
- *
- *     peer --offer|--answer [--bytes N | --echo] [--deadline SECONDS]
- *          [--no-sped] [--no-snap] [--expect none|sped|snap|both]
- *          [--turn ADDRESS --user NAME --password WORD [--relay-only]]
+/* peer: one end of a session for tests against foreign stacks, without signaling; its options are in
+ * peer_options.h.
  *
  * Writes its description (docs/protocol.md §4) as one line of JSON to stdout and reads the other's
  * from stdin; an answerer reads first. Then N pseudo-random bytes go out on each channel; the other
  * side echoes them, which is all that --echo does. The last line is the result; exit status 0 if
- * every byte came back in order and the session closed cleanly.
- *
- * --no-sped and --no-snap take halves of the short handshake out of both descriptions, --expect
- * fails unless just those were used. --turn asks for a relay from each socket of its family,
- * --relay-only tells the peer of no other candidate. */
-#include <getopt.h>
+ * every byte came back in order and the session closed cleanly. */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -23,6 +15,7 @@
 #include "io/interfaces.h"
 #include "io/loop.h"
 #include "io/udp.h"
+#include "tests/interop/peer_options.h"
 
 #define LINE_MAX_BYTES 65536
 #define POOL_BLOCKS    8192
@@ -44,14 +37,10 @@ struct peer {
     struct out out;
     uint8_t buf[OUT_BYTES_MAX];
 
-    bool is_offerer, is_echo, has_told, is_open, is_closing;
-    bool has_role, no_sped, no_snap, is_relay_only;
-    const char *expected; /* of the short handshake; NULL: anything */
-    struct addr turn;     /* ADDR_NONE: none */
-    const char *user, *password;
+    struct peer_options opt;
+    bool has_told, is_open, is_closing;
     struct session_info info; /* when it closed */
-    uint64_t bytes;
-    usec deadline_us, open_at;
+    usec open_at;
     struct stream streams[CHANNEL_COUNT];
     char *remote; /* the line that was read, for the loop's thread */
 
@@ -82,8 +71,8 @@ static void end(struct peer *p, const char *failure)
 
 static void strip(const struct peer *p, struct session_description *d)
 {
-    d->has_sped &= !p->no_sped;
-    d->init_len *= !p->no_snap;
+    d->has_sped &= !p->opt.no_sped;
+    d->init_len *= !p->opt.no_snap;
 }
 
 static void keep_relayed_only(struct session_description *d)
@@ -104,7 +93,7 @@ static void tell(struct peer *p)
     session_get_local(p->session, &local);
     local.is_trickle = false; /* nothing follows this line */
     strip(p, &local);
-    if (p->is_relay_only)
+    if (p->opt.is_relay_only)
         keep_relayed_only(&local);
     if (session_description_encode(&local, &json)) {
         end(p, "out of memory");
@@ -121,8 +110,9 @@ static void send_more(struct peer *p, unsigned channel)
     struct stream *s = &p->streams[channel];
     uint8_t piece[CHANNEL_MESSAGE_MAX];
 
-    while (s->sent < p->bytes) {
-        size_t n = p->bytes - s->sent < sizeof piece ? (size_t)(p->bytes - s->sent) : sizeof piece;
+    while (s->sent < p->opt.bytes) {
+        size_t n =
+            p->opt.bytes - s->sent < sizeof piece ? (size_t)(p->opt.bytes - s->sent) : sizeof piece;
 
         for (size_t i = 0; i < n; i++)
             piece[i] = pattern(channel, s->sent + i);
@@ -137,7 +127,7 @@ static void send_more(struct peer *p, unsigned channel)
 static bool is_all_back(const struct peer *p)
 {
     for (unsigned i = 0; i < CHANNEL_COUNT; i++)
-        if (p->streams[i].received < p->bytes)
+        if (p->streams[i].received < p->opt.bytes)
             return false;
     return true;
 }
@@ -184,9 +174,11 @@ static const char *failure_of(const struct peer *p, const struct session_event *
 {
     static char text[128];
 
-    if (p->expected && strcmp(p->expected, way_of(&p->info)) != 0)
+    if (p->opt.expected && strcmp(p->opt.expected, way_of(&p->info)) != 0)
         return "not as short a handshake as expected, or a shorter one";
-    if (p->is_echo && ev->end == SESSION_END_PEER_REASON)
+    if (p->opt.agreed != ANY_AGREED && p->opt.agreed != p->info.sctp.extensions)
+        return "other extensions are in use than expected";
+    if (p->opt.is_echo && ev->end == SESSION_END_PEER_REASON)
         return NULL;
     if (ev->end != SESSION_END_LOCAL) {
         snprintf(text, sizeof text, "the session ended by itself: end %d, reason %u", ev->end,
@@ -194,7 +186,7 @@ static const char *failure_of(const struct peer *p, const struct session_event *
         return text;
     }
     for (unsigned i = 0; i < CHANNEL_COUNT; i++)
-        if (p->streams[i].received != p->bytes || p->streams[i].differences)
+        if (p->streams[i].received != p->opt.bytes || p->streams[i].differences)
             return "what came back is not what was sent";
     return NULL;
 }
@@ -209,14 +201,14 @@ static void on_event(struct peer *p, const struct session_event *ev)
     case SESSION_EVENT_OPEN:
         p->is_open = true;
         p->open_at = io_now();
-        for (unsigned i = 0; i < CHANNEL_COUNT && !p->is_echo; i++)
+        for (unsigned i = 0; i < CHANNEL_COUNT && !p->opt.is_echo; i++)
             send_more(p, i);
         break;
     case SESSION_EVENT_WRITABLE:
-        (p->is_echo ? echo : send_more)(p, ev->channel);
+        (p->opt.is_echo ? echo : send_more)(p, ev->channel);
         break;
     case SESSION_EVENT_READABLE:
-        (p->is_echo ? echo : receive)(p, ev->channel);
+        (p->opt.is_echo ? echo : receive)(p, ev->channel);
         break;
     case SESSION_EVENT_CLOSED:
         session_get_info(p->session, &p->info);
@@ -292,14 +284,14 @@ static void add_relay(struct peer *p, const struct addr *base, uint16_t preferen
 {
     const struct session_relay relay = {
         .base = *base,
-        .server = p->turn,
+        .server = p->opt.turn,
         .preference = preference,
-        .username = p->user,
-        .password = p->password,
+        .username = p->opt.user,
+        .password = p->opt.password,
     };
     unsigned number;
 
-    if (base->family == p->turn.family)
+    if (base->family == p->opt.turn.family)
         (void)session_add_relay(p->session, io_now(), &relay, &number);
 }
 
@@ -334,9 +326,10 @@ static void open_sockets(struct peer *p)
 static bool start(struct peer *p)
 {
     const struct session_config cfg = {
-        .role = p->is_offerer ? SESSION_OFFERER : SESSION_ANSWERER,
+        .role = p->opt.is_offerer ? SESSION_OFFERER : SESSION_ANSWERER,
         .identity = p->identity,
         .pool = p->pool,
+        .sctp_without = p->opt.without,
     };
 
     if (session_new(&p->session, &cfg, &p->rng) || io_timer_init(&p->timer, p->loop, on_timer, p) ||
@@ -344,7 +337,7 @@ static bool start(struct peer *p)
         end(p, "out of memory");
         return false;
     }
-    io_timer_set(&p->deadline, io_now() + p->deadline_us);
+    io_timer_set(&p->deadline, io_now() + p->opt.deadline_us);
     return true;
 }
 
@@ -358,13 +351,13 @@ static void on_remote(void *ctx)
         return;
     }
     strip(p, &remote);
-    if (!p->is_offerer && !start(p))
+    if (!p->opt.is_offerer && !start(p))
         return;
     if (session_set_remote(p->session, io_now(), &remote)) {
         end(p, "the other side's description does not fit");
         return;
     }
-    if (!p->is_offerer)
+    if (!p->opt.is_offerer)
         open_sockets(p);
     drain(p);
 }
@@ -398,88 +391,19 @@ static void report(const struct peer *p)
 
     for (unsigned i = 0; i < CHANNEL_COUNT; i++)
         echoed += p->streams[i].received;
-    printf("{\"ok\":%s,\"failure\":\"%s\",\"short\":\"%s\",\"open_ms\":%.1f,\"echoed\":%" PRIu64
-           ",\"mbit_s\":%.1f}\n",
+    printf("{\"ok\":%s,\"failure\":\"%s\",\"short\":\"%s\",\"agreed\":%u,\"open_ms\":%.1f,"
+           "\"echoed\":%" PRIu64 ",\"mbit_s\":%.1f}\n",
            p->failure ? "false" : "true", p->failure ? p->failure : "", way_of(&p->info),
-           (double)p->info.established_us / 1000, echoed,
+           p->info.sctp.extensions, (double)p->info.established_us / 1000, echoed,
            p->is_open ? (double)echoed * 8 / (double)(io_now() - p->open_at + 1) : 0.0);
     fflush(stdout);
-}
-
-static int usage(void)
-{
-    fprintf(stderr, "usage: peer --offer|--answer [OPTION...]: see tests/interop/peer.c\n");
-    return 2;
-}
-
-static const struct option options[] = {
-    { "offer", no_argument, NULL, 'o' },
-    { "answer", no_argument, NULL, 'a' },
-    { "bytes", required_argument, NULL, 'b' },
-    { "echo", no_argument, NULL, 'e' },
-    { "turn", required_argument, NULL, 't' },
-    { "deadline", required_argument, NULL, 'd' },
-    { "user", required_argument, NULL, 'u' },
-    { "password", required_argument, NULL, 'p' },
-    { "no-sped", no_argument, NULL, 'D' },
-    { "no-snap", no_argument, NULL, 'S' },
-    { "relay-only", no_argument, NULL, 'r' },
-    { "expect", required_argument, NULL, 'x' },
-    { NULL, 0, NULL, 0 },
-};
-
-/* False: no such option, or no such value. */
-static bool take_option(struct peer *p, int c, const char *value)
-{
-    switch (c) {
-    case 'o':
-    case 'a':
-        p->is_offerer = c == 'o';
-        return p->has_role = true;
-    case 'b':
-        p->bytes = strtoull(value, NULL, 10);
-        return true;
-    case 'e':
-        return p->is_echo = true;
-    case 'd':
-        p->deadline_us = strtoll(value, NULL, 10) * SECOND;
-        return true;
-    case 'D':
-        return p->no_sped = true;
-    case 'S':
-        return p->no_snap = true;
-    case 'r':
-        return p->is_relay_only = true;
-    case 'x':
-        return (p->expected = value);
-    case 't':
-        return addr_parse(&p->turn, value);
-    case 'u':
-        return (p->user = value);
-    case 'p':
-        return (p->password = value);
-    default:
-        return false;
-    }
-}
-
-static int read_arguments(struct peer *p, int argc, char **argv)
-{
-    int c;
-
-    p->bytes = 1 << 20;
-    p->deadline_us = 60 * SECOND;
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
-        if (!take_option(p, c, optarg))
-            return usage();
-    return p->has_role ? 0 : usage();
 }
 
 int main(int argc, char **argv)
 {
     static struct peer p;
     static char line[LINE_MAX_BYTES];
-    int status = read_arguments(&p, argc, argv);
+    int status = peer_options_read(&p.opt, argc, argv);
 
     if (status)
         return status;
@@ -493,7 +417,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "peer: cannot start\n");
         return 1;
     }
-    if (p.is_offerer)
+    if (p.opt.is_offerer)
         io_loop_post(p.loop, on_offer, &p);
     if (!fgets(line, sizeof line, stdin))
         end(&p, "no description on standard input");

@@ -1,6 +1,6 @@
 # peer: our end of every meeting with a foreign stack (tests/interop/peer.c).
 if(TARGET inside)
-    add_executable(interop-peer tests/interop/peer.c)
+    add_executable(interop-peer tests/interop/peer.c tests/interop/peer_options.c)
     target_link_libraries(interop-peer PRIVATE inside)
 endif()
 include(cmake/interop-usrsctp.cmake OPTIONAL)
