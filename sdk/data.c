@@ -1,4 +1,5 @@
 /* data.c: bytes of a session, its life and its end. */
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "sdk/internal.h"
@@ -27,6 +28,12 @@ static int call_enter_channel(int handle, int channel, const void *data, int len
     return HAWSER_ERR_UNAUTHORISED;
 }
 
+/* Whether this side has made the channel lossy: it is for messages alone then. */
+static bool is_lossy(struct link *l, int channel)
+{
+    return atomic_load(&l->lossy) >> channel & 1;
+}
+
 int hawser_send_data(int handle, int channel, const void *data, int len, int timeout_ms)
 {
     struct link *l;
@@ -34,7 +41,10 @@ int hawser_send_data(int handle, int channel, const void *data, int len, int tim
 
     if (code)
         return code;
-    code = rings_send(&l->rings, (unsigned)channel, bytes_of(data, (size_t)len), timeout_ms);
+    if (is_lossy(l, channel))
+        code = HAWSER_ERR_INVALID;
+    else
+        code = rings_send(&l->rings, (unsigned)channel, bytes_of(data, (size_t)len), timeout_ms);
     call_leave_link(l);
     return code;
 }
@@ -46,9 +56,53 @@ int hawser_recv_data(int handle, int channel, void *data, int len, int timeout_m
 
     if (code)
         return code;
-    code = rings_recv(&l->rings, (unsigned)channel, data, (size_t)len, timeout_ms);
+    if (is_lossy(l, channel))
+        code = HAWSER_ERR_INVALID;
+    else
+        code = rings_recv(&l->rings, (unsigned)channel, data, (size_t)len, timeout_ms);
     call_leave_link(l);
     return code;
+}
+
+int hawser_send_message(int handle, int channel, const void *data, int len, int timeout_ms)
+{
+    struct link *l;
+    int code = call_enter_channel(handle, channel, data, len, &l);
+
+    if (code)
+        return code;
+    code =
+        rings_send_message(&l->rings, (unsigned)channel, bytes_of(data, (size_t)len), timeout_ms);
+    if (code == HAWSER_ERR_TIMEOUT && is_lossy(l, channel))
+        code = HAWSER_ERR_PEER_BUFFER_FULL;
+    call_leave_link(l);
+    return code;
+}
+
+int hawser_recv_message(int handle, int channel, void *data, int len, int timeout_ms)
+{
+    struct link *l;
+    int code = call_enter_channel(handle, channel, data, len, &l);
+    size_t whole;
+
+    if (code)
+        return code;
+    code = rings_recv_message(&l->rings, (unsigned)channel, data, (size_t)len, &whole, timeout_ms);
+    call_leave_link(l);
+    return code;
+}
+
+int hawser_message_size(int handle, int channel, int timeout_ms)
+{
+    struct link *l;
+    int code = call_enter_channel(handle, channel, "", 0, &l);
+    size_t whole = 0;
+
+    if (code)
+        return code;
+    code = rings_recv_message(&l->rings, (unsigned)channel, NULL, 0, &whole, timeout_ms);
+    call_leave_link(l);
+    return whole > 0 ? (int)whole : code;
 }
 
 int hawser_active_check(int handle)
@@ -93,19 +147,37 @@ int hawser_keep_alive(int handle, int on)
     return code;
 }
 
-struct priority {
+/* What a channel is to be like, asked on the loop's thread. */
+struct wish {
     struct link *link;
     unsigned channel, priority_class, weight;
+    usec lifetime_us;
+    unsigned retransmits_max;
     int err;
 };
 
 static void set_priority_on_loop(void *ctx)
 {
-    struct priority *p = ctx;
+    struct wish *w = ctx;
 
-    p->err = ERR_WRONG_STATE;
-    if (p->link->session)
-        p->err = session_set_priority(p->link->session, p->channel, p->priority_class, p->weight);
+    w->err = ERR_WRONG_STATE;
+    if (w->link->session)
+        w->err = session_set_priority(w->link->session, w->channel, w->priority_class, w->weight);
+}
+
+static void set_lossy_on_loop(void *ctx)
+{
+    struct wish *w = ctx;
+
+    w->err = ERR_WRONG_STATE;
+    if (!w->link->session)
+        return;
+    w->err = session_set_lossy(w->link->session, io_now(), w->channel, w->lifetime_us,
+                               w->retransmits_max);
+    if (w->err)
+        return;
+    atomic_fetch_or(&w->link->lossy, (unsigned char)(1u << w->channel));
+    link_turn(w->link); /* the peer is told at once */
 }
 
 /* What a call on a session that is over, or closing, answers. */
@@ -124,10 +196,10 @@ static int code_of(struct link *l, int err)
 
 int hawser_set_priority(int handle, int channel, int priority_class, int weight)
 {
-    struct priority p = { .channel = (unsigned)channel,
-                          .priority_class = (unsigned)priority_class,
-                          .weight = (unsigned)weight };
-    int code = call_enter_channel(handle, channel, "", 0, &p.link);
+    struct wish w = { .channel = (unsigned)channel,
+                      .priority_class = (unsigned)priority_class,
+                      .weight = (unsigned)weight };
+    int code = call_enter_channel(handle, channel, "", 0, &w.link);
 
     if (code)
         return code;
@@ -135,10 +207,35 @@ int hawser_set_priority(int handle, int channel, int priority_class, int weight)
         weight > HAWSER_WEIGHT_MAX) {
         code = HAWSER_ERR_INVALID;
     } else {
-        io_loop_run(lib.loop, set_priority_on_loop, &p);
-        code = code_of(p.link, p.err);
+        io_loop_run(lib.loop, set_priority_on_loop, &w);
+        code = code_of(w.link, w.err);
     }
-    call_leave_link(p.link);
+    call_leave_link(w.link);
+    return code;
+}
+
+#define LIFETIME_MAX_MS 60000
+#define RETRANSMITS_MAX 1000
+
+int hawser_set_lossy(int handle, int channel, int lifetime_ms, int retransmits)
+{
+    struct wish w = {
+        .channel = (unsigned)channel,
+        .lifetime_us = lifetime_ms < 0 ? USEC_NEVER : lifetime_ms * MILLISECOND,
+        .retransmits_max = retransmits < 0 ? SCTP_RETRANSMITS_ANY : (unsigned)retransmits,
+    };
+    int code = call_enter_channel(handle, channel, "", 0, &w.link);
+
+    if (code)
+        return code;
+    if (lifetime_ms == 0 || lifetime_ms > LIFETIME_MAX_MS || retransmits > RETRANSMITS_MAX ||
+        (lifetime_ms < 0 && retransmits < 0)) {
+        code = HAWSER_ERR_INVALID;
+    } else {
+        io_loop_run(lib.loop, set_lossy_on_loop, &w);
+        code = code_of(w.link, w.err);
+    }
+    call_leave_link(w.link);
     return code;
 }
 

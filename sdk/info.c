@@ -128,6 +128,7 @@ static void fill_channels(const struct question *q, struct hawser_session_info *
             .peer_is_lossy = from->peer_lossy >> i & 1,
             .send_rate = meter_rate(&from->channel[i].sending, q->now),
             .given_up = from->given_up[i],
+            .dropped = fill.dropped,
             .receive_rate = meter_rate(&from->channel[i].receiving, q->now),
         };
         to->send_rate += to->channel[i].send_rate;
@@ -161,7 +162,8 @@ static void fill_congestion(const struct session_info *s, struct hawser_session_
     info->rtt_min_us = s->sctp.min_rtt_us;
 }
 
-/* What is queued beyond what is on its way waits for the path; what waits before it for the peer. */
+/* What is queued beyond what is on its way waits for the path; what waits before that for the
+ * peer. */
 static enum hawser_limit limit_of(const struct session_info *s)
 {
     bool has_unsent = s->sctp.queued_bytes > s->sctp.flight_bytes;

@@ -10,6 +10,8 @@
 #ifndef HAWSER_SDK_LINK_H
 #define HAWSER_SDK_LINK_H
 
+#include <stdatomic.h>
+
 #include "core/session/session.h"
 #include "hawser/device.h"
 #include "sdk/dispatcher.h"
@@ -53,7 +55,8 @@ struct link {
     struct recipient peer;
     uint8_t peer_key[ID_PUBLIC_BYTES]; /* Ed25519 */
     uint64_t serial;
-    uint8_t channels; /* bit i: channel i is granted */
+    uint8_t channels;   /* bit i: channel i is granted */
+    atomic_uchar lossy; /* bit i: channel i is, of what this side sends; any thread */
 
     struct rings rings; /* its own lock */
 

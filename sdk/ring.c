@@ -224,8 +224,12 @@ void rings_tx_end(struct rings *r, unsigned channel)
 
 void rings_set_lossy(struct rings *r, unsigned channel)
 {
+    uint8_t bit = (uint8_t)(1u << channel);
+
     pthread_mutex_lock(&r->lock);
-    r->lossy |= (uint8_t)(1u << channel);
+    if (!(r->lossy & bit))
+        r->untold[RING_RX] |= bit; /* rings_recv() has nothing to wait for any more */
+    r->lossy |= bit;
     pthread_mutex_unlock(&r->lock);
 }
 

@@ -229,7 +229,13 @@ static size_t readable(struct ring *rx, bool whole)
     return rx->chain.len;
 }
 
-/* Waits until there is something. 0: nothing came in time, or the end did. */
+static bool is_lossy(const struct rings *r, unsigned channel)
+{
+    return r->lossy >> channel & 1;
+}
+
+/* Waits until there is something. 0: nothing came in time, or the end did, or the channel has become
+ * one of messages alone. */
 static size_t wait_for(struct rings *r, unsigned channel, bool whole, int timeout_ms)
 {
     struct ring *rx = &r->ring[RING_RX][channel];
@@ -239,6 +245,8 @@ static size_t wait_for(struct rings *r, unsigned channel, bool whole, int timeou
     for (;;) {
         size_t len = r->is_discarding ? 0 : readable(rx, whole);
 
+        if (!whole && is_lossy(r, channel))
+            return 0;
         if (len > 0 || is_over(r, channel) || !in_time)
             return len;
         in_time = sleep_on(r, rx, until);
@@ -261,10 +269,6 @@ int rings_recv(struct rings *r, unsigned channel, void *out, size_t cap, int tim
     int code;
 
     pthread_mutex_lock(&r->lock);
-    if (r->lossy >> channel & 1) {
-        pthread_mutex_unlock(&r->lock);
-        return HAWSER_ERR_INVALID;
-    }
     len = cap ? wait_for(r, channel, false, timeout_ms) : 0;
     for (; len > 0 && done < cap; len = r->is_discarding ? 0 : rx->chain.len) {
         len = least(least(len, cap - done), COPY_MAX);
@@ -272,6 +276,8 @@ int rings_recv(struct rings *r, unsigned channel, void *out, size_t cap, int tim
         done += len;
     }
     code = cap || is_over(r, channel) ? code_of_none(r, channel) : HAWSER_ERR_OK;
+    if (is_lossy(r, channel))
+        code = HAWSER_ERR_INVALID;
     unlock_and_wake(r, channel, done > 0);
     return done > 0 ? (int)done : code;
 }

@@ -176,12 +176,50 @@ HAWSER_API int hawser_disconnect(int handle);
 /* Queues bytes on channel 0…7, a reliable ordered byte stream of its own. Returns how many were
  * accepted: fewer than len if the time is up, HAWSER_ERR_TIMEOUT only if none. timeout_ms 0: try
  * once; < 0: without limit. len 0: 0 on a live session, else its close code.
- * HAWSER_ERR_UNAUTHORISED here and in hawser_recv_data(): the grant does not name this channel. */
+ * HAWSER_ERR_UNAUTHORISED here and in the calls below: the grant does not name this channel. */
 HAWSER_API int hawser_send_data(int handle, int channel, const void *data, int len, int timeout_ms);
 
 /* Returns as soon as there is at least one byte, at most len. HAWSER_ERR_TIMEOUT: none in time, the
  * session lives. What arrived before a close is still delivered, then the close code. */
 HAWSER_API int hawser_recv_data(int handle, int channel, void *data, int len, int timeout_ms);
+
+/* ---- Messages ------------------------------------------------------------------------------- */
+
+#define HAWSER_MESSAGE_MAX 262144
+
+/* Queues one message of 1…HAWSER_MESSAGE_MAX bytes on a channel, in order with what else is sent
+ * there. Returns len, or a code and nothing is queued: HAWSER_ERR_TIMEOUT if there was no room in
+ * time (timeout_ms as in hawser_send_data()); HAWSER_ERR_INVALID: empty or longer. Several threads
+ * may send on one channel: each message stays whole.
+ * A peer that is no hawser gets it as one binary message of its data channel. */
+HAWSER_API int hawser_send_message(int handle, int channel, const void *data, int len,
+                                   int timeout_ms);
+
+/* Takes the oldest message, which is there to its end. Returns its length. One longer than len
+ * stays, nothing is lost: HAWSER_ERR_INVALID, and hawser_message_size() tells how long it is.
+ * HAWSER_ERR_TIMEOUT and the end as in hawser_recv_data(). Bytes that the peer sent by
+ * hawser_send_data() come as messages too, cut where it pleased the library; and what
+ * hawser_recv_data() has left of a message is one. A message of a peer that is no hawser may be
+ * longer than HAWSER_MESSAGE_MAX: then it comes as several. */
+HAWSER_API int hawser_recv_message(int handle, int channel, void *data, int len, int timeout_ms);
+
+/* The length of the message that hawser_recv_message() would take, waiting for one as that does. */
+HAWSER_API int hawser_message_size(int handle, int channel, int timeout_ms);
+
+/* From now on what this side sends on the channel may be lost where it is late, for the rest of the
+ * session: for live pictures and the like, which are better dropped than waited for. A message is
+ * given up lifetime_ms (1…60000; < 0: never) after it was accepted, or when a part of it was sent
+ * again `retransmits` (0…1000; < 0: any number of) times in vain. One of the two must be given.
+ * Where the peer's application does not keep up, its oldest unread messages are dropped; whatever
+ * arrives is whole, and in order. hawser_session_info() counts both. A peer that is no hawser takes
+ * part if it knows RFC 3758; otherwise what has begun to leave arrives.
+ * Such a channel is for messages alone: hawser_send_data() on it and hawser_recv_data(), at both
+ * ends, are HAWSER_ERR_INVALID, and hawser_send_message() is HAWSER_ERR_PEER_BUFFER_FULL where
+ * nothing more was taken in time. The other direction stays as it is until the peer says otherwise.
+ * Another call changes the limits. HAWSER_ERR_INVALID. */
+HAWSER_API int hawser_set_lossy(int handle, int channel, int lifetime_ms, int retransmits);
+
+/* ---- Life of a session ---------------------------------------------------------------------- */
 
 /* >= 0: alive; < 0: the close code, HAWSER_ERR_INVALID_SESSION for a handle that is no session.
  * Never blocks. */
@@ -334,10 +372,10 @@ HAWSER_API int hawser_channel_buffer(int handle, int channel, struct hawser_buff
 #define HAWSER_WEIGHT_MAX 100
 
 /* In what order this side's channels send when there is more than the path takes: one of a lower
- * priority_class (1…7) before all of higher ones, those of the same class side by side, each a share
- * by its weight (1…HAWSER_WEIGHT_MAX), in bytes. Usual, with weight 1: class 1 control, 2 audio,
- * 3 video, 4 pass-through, 5 playback, 6 files, 7 the free ones. From now on, for this session and
- * direction; also of what waits already. HAWSER_ERR_INVALID, HAWSER_ERR_NO_MEMORY. */
+ * priority_class (1…7) before all of higher ones, those of the same class side by side, each a
+ * share by its weight (1…HAWSER_WEIGHT_MAX), in bytes. Usual, with weight 1: class 1 control,
+ * 2 audio, 3 video, 4 pass-through, 5 playback, 6 files, 7 the free ones. From now on, for this
+ * session and direction; also of what waits already. HAWSER_ERR_INVALID, HAWSER_ERR_NO_MEMORY. */
 HAWSER_API int hawser_set_priority(int handle, int channel, int priority_class, int weight);
 
 #ifdef __cplusplus

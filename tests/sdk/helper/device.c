@@ -5,7 +5,9 @@
  *     leave | deinit
  *     accept REASON | privacy ON | in_call ON | limit N | option NAME VALUE (then: restart)
  *     send H CHANNEL COUNT MS | recv H CHANNEL COUNT MS | fill H CHANNEL | active H
- *     echo H                      all channels, until the session ends; answers at once
+ *     send_message H CHANNEL COUNT MS | recv_message H CHANNEL MS | size H CHANNEL MS
+ *     lossy H CHANNEL MS COUNT | flood H CHANNEL COUNT
+ *     echo H | echo_messages H    all channels, until the session ends; answers at once
  *
  * ANYWHERE=1 in its environment: all interfaces, and it does not wait for the broker. */
 #include <stdatomic.h>
@@ -201,6 +203,53 @@ static void recv_bytes(const char *args)
     free(data);
 }
 
+static char message[HAWSER_MESSAGE_MAX];
+
+/* A message's bytes follow from its length. */
+static void send_message(const char *args)
+{
+    int len = arg(args, 2);
+
+    for (int i = 0; i < len; i++)
+        message[i] = (char)(i * 31 + len);
+    answer(hawser_send_message(arg(args, 0), arg(args, 1), message, len, arg(args, 3)));
+}
+
+/* Its length, or -1000 if it is not one that send_message() made. */
+static void recv_message(const char *args)
+{
+    int len =
+        hawser_recv_message(arg(args, 0), arg(args, 1), message, sizeof message, arg(args, 2));
+    bool is_sound = true;
+
+    for (int i = 0; i < len; i++)
+        is_sound &= message[i] == (char)(i * 31 + len);
+    answer(is_sound ? len : -1000);
+}
+
+static void message_size(const char *args)
+{
+    answer(hawser_message_size(arg(args, 0), arg(args, 1), arg(args, 2)));
+}
+
+static void set_lossy(const char *args)
+{
+    answer(hawser_set_lossy(arg(args, 0), arg(args, 1), arg(args, 2), arg(args, 3)));
+}
+
+/* Messages of 10000 bytes that begin with their number; how many were taken. */
+static void flood(const char *args)
+{
+    int count = arg(args, 2), taken = 0;
+
+    memset(message, 'f', 10000);
+    for (int i = 0; i < count; i++) {
+        memcpy(message, &i, sizeof i);
+        taken += hawser_send_message(arg(args, 0), arg(args, 1), message, 10000, 1000) == 10000;
+    }
+    answer(taken);
+}
+
 /* Sends until nothing moves any more. */
 static void fill(const char *args)
 {
@@ -237,17 +286,41 @@ static void *echo_channel(void *ctx)
     return NULL;
 }
 
-static void echo(const char *args)
+static void *echo_message_channel(void *ctx)
+{
+    struct echo e = *(struct echo *)ctx;
+    char *data = malloc(HAWSER_MESSAGE_MAX);
+    int len;
+
+    free(ctx);
+    while ((len = hawser_recv_message(e.handle, e.channel, data, HAWSER_MESSAGE_MAX, -1)) > 0)
+        if (hawser_send_message(e.handle, e.channel, data, len, -1) != len)
+            break;
+    free(data);
+    return NULL;
+}
+
+static void start_echo(const char *args, void *(*run)(void *))
 {
     for (int i = 0; i < HAWSER_CHANNELS; i++) {
         struct echo *e = malloc(sizeof *e);
         pthread_t thread;
 
         *e = (struct echo){ .handle = arg(args, 0), .channel = i };
-        (void)pthread_create(&thread, NULL, echo_channel, e);
+        (void)pthread_create(&thread, NULL, run, e);
         (void)pthread_detach(thread);
     }
     answer(0);
+}
+
+static void echo(const char *args)
+{
+    start_echo(args, echo_channel);
+}
+
+static void echo_messages(const char *args)
+{
+    start_echo(args, echo_message_channel);
 }
 
 static const struct {
@@ -263,7 +336,10 @@ static const struct {
     { "limit", set_limit },     { "restart", restart },
     { "send", send_bytes },     { "recv", recv_bytes },
     { "fill", fill },           { "active", active },
-    { "echo", echo },
+    { "echo", echo },           { "echo_messages", echo_messages },
+    { "size", message_size },   { "send_message", send_message },
+    { "lossy", set_lossy },     { "recv_message", recv_message },
+    { "flood", flood },
 };
 
 static void obey(char *line)
