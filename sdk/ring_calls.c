@@ -234,8 +234,8 @@ static bool is_lossy(const struct rings *r, unsigned channel)
     return r->lossy >> channel & 1;
 }
 
-/* Waits until there is something. 0: nothing came in time, or the end did, or the channel has become
- * one of messages alone. */
+/* Waits until there is something. 0: nothing came in time, or the end did, or the channel has
+ * become one of messages alone. */
 static size_t wait_for(struct rings *r, unsigned channel, bool whole, int timeout_ms)
 {
     struct ring *rx = &r->ring[RING_RX][channel];
