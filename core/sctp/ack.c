@@ -28,6 +28,7 @@ static void ack_given_up(struct pass *p, uint32_t tsn, struct tx_chunk *c)
 static void ack_one(struct pass *p, uint32_t tsn, struct tx_chunk *c)
 {
     struct sctp *s = p->s;
+    bool is_first_copy = false;
 
     if (c->state == TX_ACKED)
         return;
@@ -36,16 +37,17 @@ static void ack_one(struct pass *p, uint32_t tsn, struct tx_chunk *c)
         return;
     }
     if (c->state == TX_IN_FLIGHT) {
+        is_first_copy = needless_is_first_copy(s, p->now, tsn, c);
         tx_leave_flight(s, c);
-    } else {
-        s->tx.lost_count -= c->state == TX_LOST;
-        if (!tx_is_of_old_path(s, c))
-            s->tx.throughput.lost -= tx_chunk_bytes(c); /* it was not */
+    } else if (c->state == TX_LOST) {
+        s->tx.lost_count--;
+        needless_note_lost_acked(s, p->now, c);
     }
     c->state = TX_ACKED;
     if (!tx_is_of_old_path(s, c))
-        throughput_note_acked(s, p->now, c);
-    loss_note_acked(s, p->now, c);
+        throughput_note_acked(s, p->now, c, is_first_copy);
+    if (!is_first_copy)
+        loss_note_acked(s, p->now, c);
     pmtu_note_acked(s, p->now, c);
     p->has_once |= !c->is_retransmitted;
     p->bytes += tx_chunk_bytes(c);
@@ -157,6 +159,10 @@ static void after_ack(struct pass *p, bool has_advanced)
         if (p->has_once)
             rto_restore(&s->rto);
         heartbeat_postpone(s, p->now);
+        if (s->tx.is_timeout_needless)
+            needless_take_timeout_back(s);
+        if (!s->tx.lost_count)
+            s->tx.timeout_cwnd = 0; /* T3 was right: all had to go again */
         loss_detect(s, p->now);
     }
     if (p->by_path)
@@ -198,7 +204,7 @@ enum verdict on_sack(struct sctp *s, usec now, const struct chunk *c)
         return VERDICT_MALFORMED;
     }
     if (sack.duplicate_count)
-        loss_note_duplicates(s);
+        needless_note_duplicates(s, sack.duplicates, sack.duplicate_count);
     has_advanced = sack.cum_tsn != s->tx.base_tsn - 1;
     advance_base(&p, sack.cum_tsn);
     ack_gaps(&p);

@@ -49,7 +49,8 @@ static void stop_timers(struct sctp *s)
 {
     s->t1_at = s->t2_at = s->t3_at = s->t5_at = s->sack_at = USEC_NEVER;
     s->heartbeat_at = s->heartbeat_lost_at = s->reconfig_at = s->pool_retry_at = USEC_NEVER;
-    s->probe_at = s->pace_at = s->hold_at = s->pmtu.lost_at = s->give_up_at = USEC_NEVER;
+    s->overdue_at = s->probe_at = s->pace_at = s->hold_at = s->pmtu.lost_at = s->give_up_at =
+        USEC_NEVER;
 }
 
 int sctp_new(struct sctp **out, const struct sctp_config *cfg, const struct rng *rng)

@@ -25,13 +25,14 @@ enum {
     TSN_WINDOW_MAX = 65535, /* what a gap block's 16-bit offset reaches */
     TX_CHUNKS_MIN = 16,     /* records of chunks in flight; the ring grows in powers of two */
     TX_CHUNKS_MAX = 16384,
-    RETRIED_MAX = 256,      /* retransmissions watched for being lost again */
+    RESENT_MAX = 256,       /* retransmissions remembered, in case they were needless */
     REPLY_BYTES_MAX = 4096, /* control chunks waiting to leave */
     RESET_STREAMS_MAX = 64, /* in one RE-CONFIG request */
     ABORT_TEXT_MAX = 64,
     FRAGMENT_MIN = 256,   /* no shorter fragment is cut just to fill a packet */
-    REORDERING_LEAST = 3, /* packets: RFC 9002 §6.1.1, and RFC 9260 §7.2.4's three */
-    REORDERING_MAX = 48,
+    REORDERING_LEAST = 3, /* packets, until some were seen to overtake: RFC 8985's DupThresh */
+    LATE_EVENTS = 16,     /* RFC 8985 §3.3.2 */
+    LATE_STEPS_MAX = 64,
     PROBE_RTTS_LEAST = 2, /* RFC 8985 §7.2 */
     PROBE_RTTS_MAX = 256,
     PACKETS_PER_SACK = 2, /* RFC 9260 §6.2 */
@@ -164,6 +165,7 @@ struct tx_chunk {
     uint16_t retransmits;
     uint64_t packet; /* tx.packet of the last time it was sent */
     usec sent_at;
+    uint32_t before, after; /* in flight: TSNs of those that were sent before and after it */
 
     uint64_t delivered; /* throughput.c: tx.throughput as it was then */
     usec delivered_at, first_sent_at;
@@ -176,12 +178,20 @@ struct throughput {
     usec first_sent_at;         /* of the chunk of which the last sample was made */
     uint64_t app_limited_until; /* delivered: so long the application bounds the rate; 0: not */
     uint64_t round_end;         /* delivered: what is sent from there on ends the round */
-    uint64_t lost, lost_told;   /* bytes */
+    uint64_t lost, lost_told;   /* bytes taken for lost … */
+    uint64_t found, found_told; /* … and of these, those that were not */
 
     /* Of the chunks that the SACK being read acknowledges, the one sent last. */
     bool has_newest, is_newest_app_limited;
     usec newest_sent_at, newest_delivered_at, newest_first_sent_at, newest_rtt_us;
     uint64_t newest_delivered;
+};
+
+/* needless.c: a retransmission whose first copy may still turn up. */
+struct resent {
+    uint32_t tsn;
+    uint16_t bytes;
+    bool is_open;
 };
 
 struct tx {
@@ -197,23 +207,33 @@ struct tx {
     bool is_forward_due;
     uint32_t resend_from; /* no lost chunk lies before it */
     uint32_t lost_count;
-    size_t flight_bytes;     /* chunks in flight with headers: what the network holds */
-    size_t flight_payload;   /* without headers: what the peer's window must hold */
-    size_t queued_bytes;     /* all streams' chains, both of each */
-    size_t payload_bytes;    /* of these, payload */
-    uint32_t peer_rwnd;      /* as last announced */
-    struct tsn_set sacked;   /* those that are TX_ACKED */
-    struct tsn_set reported; /* by the SACK that is being read */
-    struct tsn_set fresh;    /* of those, the ones not in sacked */
-    uint64_t packet;         /* number of the last packet that carried data */
-    uint64_t acked_packet;   /* highest of which a chunk was acknowledged */
-    uint32_t judge_tsn;      /* every earlier TSN has been lost, acknowledged or sent again */
+    size_t flight_bytes;              /* chunks in flight with headers: what the network holds */
+    size_t flight_payload;            /* without headers: what the peer's window must hold */
+    size_t queued_bytes;              /* all streams' chains, both of each */
+    size_t payload_bytes;             /* of these, payload */
+    uint32_t peer_rwnd;               /* as last announced */
+    struct tsn_set sacked;            /* those that are TX_ACKED */
+    struct tsn_set reported;          /* by the SACK that is being read */
+    struct tsn_set fresh;             /* of those, the ones not in sacked */
+    uint64_t packet;                  /* number of the last packet that carried data */
+    uint64_t acked_packet;            /* highest of which a chunk was acknowledged */
+    uint32_t watch_first, watch_last; /* TSNs in flight in the order of sending: a list … */
+    uint32_t watch_count;             /* … of so many */
+    uint64_t newest_packet;  /* of what is known to have arrived, the one that was sent last … */
+    usec newest_rtt_us;      /* … and how long its answer took */
     uint64_t recover_packet; /* losses up to here are of an event already counted */
-    uint32_t reordering;     /* how many packets later one may arrive and not count as lost */
-    uint32_t fast_resent;    /* chunks sent again without a timeout since `reordering` grew */
-    usec probe_rtts;         /* the wait before a probe: 2, more where probes came too early */
-    bool was_probed;         /* its answer would tell whether it came too early */
-    bool has_probed;         /* loss_on_probe_due() has done so, and nothing came of it yet */
+    bool has_overtaken;      /* packets have been seen to overtake each other by this path */
+    uint32_t late_steps;     /* quarters of the least round trip that a late packet is waited for */
+    uint32_t late_events;    /* recoveries until that is one again */
+    uint64_t late_packet;    /* it grows again when this one has arrived */
+    struct resent *resent;   /* table of RESENT_MAX by TSN: what may turn out to be there twice */
+    uint64_t timeout_packet; /* the last one before T3 expired … */
+    size_t timeout_cwnd;     /* … and the window then; 0: nothing to be taken back */
+    bool is_timeout_needless;
+    uint32_t probe_tsn; /* what the probe sent again */
+    usec probe_rtts;    /* the wait before a probe: 2, more where probes came too early */
+    bool was_probed;    /* its answer would tell whether it came too early */
+    bool has_probed;    /* loss_on_probe_due() has done so, and nothing came of it yet */
     bool is_cwnd_limited;
     bool may_resend_at_once; /* one packet, whatever cwnd says: RFC 9260 §7.2.4 (3) */
     bool is_timing;          /* rtt_tsn's round trip is being measured */
@@ -225,10 +245,8 @@ struct tx {
     usec tail_at; /* when a chunk last left with nothing behind it */
 
     struct throughput throughput;
-    int64_t tokens;    /* bytes that may leave now: pace.c */
-    usec paced_at;     /* tokens were counted up to here */
-    uint32_t *retried; /* ring of RETRIED_MAX TSNs in the order they were sent again */
-    uint32_t retried_first, retried_count;
+    int64_t tokens;                     /* bytes that may leave now: pace.c */
+    usec paced_at;                      /* tokens were counted up to here */
     struct stream *ready[SCTP_CLASSES]; /* the scheduler's circles: the last served, or NULL */
     struct stream *current; /* amid a message, if its fragments' TSNs must be consecutive */
     struct stream *waiters; /* that met ERR_LIMIT */
@@ -312,6 +330,8 @@ struct sctp {
 
     usec t1_at, t2_at, t3_at, t5_at, probe_at, pace_at, sack_at, heartbeat_at, heartbeat_lost_at,
         reconfig_at;
+    usec
+        overdue_at; /* when the oldest in flight will be taken for lost, once a later one is there */
     usec pool_retry_at, hold_at, give_up_at;
 
     bool is_up_untold, is_closed_untold;
@@ -423,18 +443,29 @@ enum verdict on_sack(struct sctp *s, usec now, const struct chunk *c);
 bool ack_cumulative(struct sctp *s, usec now, uint32_t cum_tsn); /* SHUTDOWN's */
 
 /* loss.c */
+void loss_watch(struct sctp *s, uint32_t tsn, struct tx_chunk *c); /* it is in flight from now on */
+void loss_watch_first(struct sctp *s, uint32_t tsn, struct tx_chunk *c); /* it moves to the front */
+void loss_unwatch(struct sctp *s, const struct tx_chunk *c);
+usec loss_least_rtt(const struct sctp *s);
 void loss_detect(struct sctp *s, usec now);
 void loss_mark(struct sctp *s, uint32_t tsn, struct tx_chunk *c);
 void loss_mark_all(struct sctp *s);
 void loss_on_timeout(struct sctp *s, usec now);
 void loss_arm_probe(struct sctp *s, usec now);
 void loss_on_probe_due(struct sctp *s);
-void loss_note_duplicates(struct sctp *s);
-void loss_note_resent(struct sctp *s, uint32_t tsn);
 void loss_note_acked(struct sctp *s, usec now, const struct tx_chunk *c);
 void loss_arm_t3(struct sctp *s, usec now);
 void loss_tick(struct sctp *s, usec now);
 void loss_change_path(struct sctp *s, usec now, usec hold_us, bool old_is_dead);
+
+/* needless.c */
+void needless_note_resent(struct sctp *s, uint32_t tsn, const struct tx_chunk *c);
+void needless_note_lost_acked(struct sctp *s, usec now, const struct tx_chunk *c);
+bool needless_is_first_copy(struct sctp *s, usec now, uint32_t tsn, const struct tx_chunk *c);
+void needless_note_duplicates(struct sctp *s, struct rd tsns, size_t count);
+void needless_note_event(struct sctp *s); /* a recovery begins */
+void needless_change_path(struct sctp *s);
+void needless_take_timeout_back(struct sctp *s);
 
 /* tx.c */
 void tx_init(struct sctp *s);
@@ -445,7 +476,7 @@ void tx_trim(struct sctp *s); /* gives back what only a busy one needs */
 struct tx_chunk *tx_chunk_at(const struct sctp *s, uint32_t tsn);
 size_t tx_chunk_bytes(const struct tx_chunk *c); /* on the wire, padding included */
 bool tx_is_of_old_path(const struct sctp *s, const struct tx_chunk *c);
-void tx_enter_flight(struct sctp *s, const struct tx_chunk *c);
+void tx_enter_flight(struct sctp *s, uint32_t tsn, struct tx_chunk *c);
 void tx_leave_flight(struct sctp *s, const struct tx_chunk *c);
 bool tx_has_work(const struct sctp *s);
 bool tx_is_paced(const struct sctp *s);
@@ -472,7 +503,7 @@ void abandon_tick(struct sctp *s, usec now);
 /* throughput.c */
 void throughput_note_sent(struct sctp *s, usec now,
                           struct tx_chunk *c); /* before it is in flight */
-void throughput_note_acked(struct sctp *s, usec now, const struct tx_chunk *c);
+void throughput_note_acked(struct sctp *s, usec now, const struct tx_chunk *c, bool is_first_copy);
 void throughput_note_app_limited(struct sctp *s);
 void throughput_change_path(struct sctp *s, usec now);
 void throughput_take(struct sctp *s, usec now, struct cc_sample *sample);

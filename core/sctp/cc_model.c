@@ -96,10 +96,10 @@ static void learn_rtt(struct cc_model *m, usec now, usec rtt_us)
     off = usec_max(rtt_us - m->mean_rtt_us, m->mean_rtt_us - rtt_us);
     m->jitter_us += (off - m->jitter_us) / RTT_SMOOTH;
     m->mean_rtt_us += (rtt_us - m->mean_rtt_us) / RTT_SMOOTH;
-    if (!m->min_rtt_us || rtt_us <= m->min_rtt_us) {
+    if (!m->min_rtt_us || rtt_us < m->min_rtt_us)
         m->min_rtt_us = rtt_us;
-        m->min_rtt_at = now;
-    }
+    if (rtt_us <= m->min_rtt_us + m->min_rtt_us / 32 + MILLISECOND / 4)
+        m->min_rtt_at = now; /* seen again, as good as */
 }
 
 /* A round trip that has become longer, and steadily so, is the path's; one that goes up and down is

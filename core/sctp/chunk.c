@@ -299,7 +299,7 @@ bool sack_decode(struct sack_chunk *out, struct bytes body)
     out->gap_count = rd_u16(&r);
     out->duplicate_count = rd_u16(&r);
     out->gaps = rd_sub(&r, (size_t)out->gap_count * GAP_BLOCK_LEN);
-    rd_skip(&r, (size_t)out->duplicate_count * 4);
+    out->duplicates = rd_sub(&r, (size_t)out->duplicate_count * 4);
     return r.ok;
 }
 

@@ -73,7 +73,8 @@ struct forward_skip {
 struct sack_chunk {
     uint32_t cum_tsn, a_rwnd;
     uint16_t gap_count, duplicate_count;
-    struct rd gaps; /* gap_count pairs of offsets */
+    struct rd gaps;       /* gap_count pairs of offsets */
+    struct rd duplicates; /* duplicate_count TSNs */
 };
 
 /* RE-CONFIG's outgoing SSN reset request, RFC 6525 §4.1. */

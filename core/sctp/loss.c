@@ -1,13 +1,11 @@
-/* Which chunks are lost, and what that means for the window. RFC 9260 §7.2.3, §6.3.3.
+/* Which chunks are lost, and what that means for the window. RFC 8985 (RACK-TLP), RFC 9260 §6.3.3.
  *
- * A chunk is lost when a packet sent three packets later has arrived. Counting packets, as RFC 9002
- * §6.1.1 does, and not SACKs as RFC 9260 §7.2.4, stays right when one SACK answers a whole run,
- * when SACKs are lost, and for what was sent again (deviations.md, S4). Packet numbers grow with
- * TSNs until a chunk is sent again, so a cursor looks at each TSN once; those sent again stand in a
- * ring in the order of sending, of which only the first is looked at. */
+ * A chunk is lost when one sent later has arrived and as long has passed since as that one took,
+ * and a little longer, in which late packets may still come. Time, not a count of packets or of
+ * SACKs as in RFC 9260 §7.2.4: so it stays right when one SACK answers a whole run, when SACKs are
+ * lost, at any rate, and for what was sent again (deviations.md, S4). What is in flight stands in a
+ * list in the order of sending, of which only the first is looked at. */
 #include "core/sctp/assoc.h"
-
-#include <stdlib.h>
 
 void loss_mark(struct sctp *s, uint32_t tsn, struct tx_chunk *c)
 {
@@ -40,7 +38,7 @@ static void forget_reports(struct sctp *s)
         if (c->state != TX_ACKED)
             continue;
         c->state = TX_IN_FLIGHT;
-        tx_enter_flight(s, c);
+        tx_enter_flight(s, tsn, c);
     }
     s->tx.sacked.count = 0;
 }
@@ -50,86 +48,109 @@ static void begin_recovery(struct sctp *s)
     s->tx.recover_packet = s->tx.packet;
     s->tx.may_resend_at_once = true;
     s->info.fast_retransmits++;
+    needless_note_event(s);
 }
 
-static bool is_overdue(const struct sctp *s, const struct tx_chunk *c)
+/* ---- The list of what is in flight ----------------------------------------------------------- */
+
+void loss_watch(struct sctp *s, uint32_t tsn, struct tx_chunk *c)
 {
-    return s->tx.acked_packet >= c->packet + s->tx.reordering;
+    c->before = s->tx.watch_last;
+    if (s->tx.watch_count++)
+        tx_chunk_at(s, s->tx.watch_last)->after = tsn;
+    else
+        s->tx.watch_first = tsn;
+    s->tx.watch_last = tsn;
+}
+
+void loss_unwatch(struct sctp *s, const struct tx_chunk *c)
+{
+    bool is_first = tx_chunk_at(s, s->tx.watch_first) == c;
+    bool is_last = tx_chunk_at(s, s->tx.watch_last) == c;
+
+    s->tx.watch_count--;
+    if (is_first)
+        s->tx.watch_first = c->after;
+    else
+        tx_chunk_at(s, c->before)->after = c->after;
+    if (is_last)
+        s->tx.watch_last = c->before;
+    else
+        tx_chunk_at(s, c->after)->before = c->before;
+}
+
+void loss_watch_first(struct sctp *s, uint32_t tsn, struct tx_chunk *c)
+{
+    loss_unwatch(s, c);
+    c->after = s->tx.watch_first;
+    if (s->tx.watch_count++)
+        tx_chunk_at(s, s->tx.watch_first)->before = tsn;
+    else
+        s->tx.watch_last = tsn;
+    s->tx.watch_first = tsn;
+}
+
+/* ---- What is overdue ------------------------------------------------------------------------- */
+
+usec loss_least_rtt(const struct sctp *s)
+{
+    return s->cc.model.min_rtt_us ? s->cc.model.min_rtt_us : s->rto.srtt_us / 2;
+}
+
+void loss_note_acked(struct sctp *s, usec now, const struct tx_chunk *c)
+{
+    if (c->packet < s->tx.acked_packet)
+        s->tx.has_overtaken |= !c->is_retransmitted && !tx_is_of_old_path(s, c);
+    else
+        s->tx.acked_packet = c->packet;
+    if (c->packet < s->tx.newest_packet)
+        return;
+    s->tx.newest_packet = c->packet;
+    s->tx.newest_rtt_us = now - c->sent_at;
+}
+
+/* RFC 8985 §6.2 step 4: while nothing was ever overtaken, three later packets prove as much as
+ * time does, and amid a recovery one. */
+static usec waited_for(const struct sctp *s, const struct tx_chunk *c)
+{
+    bool is_amid = s->tx.acked_packet < s->tx.recover_packet;
+    usec wait_us = (usec)s->tx.late_steps * loss_least_rtt(s) / 4;
+
+    if (!s->tx.has_overtaken && (is_amid || s->tx.newest_packet >= c->packet + REORDERING_LEAST))
+        return 0;
+    return s->rto.srtt_us ? usec_min(wait_us, s->rto.srtt_us) : wait_us;
 }
 
 /* Losses of one flight are one event; of what was sent after the window shrank, another. */
-static bool is_new_event(const struct sctp *s, const struct tx_chunk *c)
+static bool mark_overdue(struct sctp *s, usec now)
 {
-    return c->packet > s->tx.recover_packet;
-}
+    bool is_event = false;
 
-static bool mark_missing(struct sctp *s)
-{
-    uint32_t tsn = tsn_max(s->tx.judge_tsn, s->tx.base_tsn);
-    bool found = false;
-
-    for (; tsn != s->tx.next_tsn && is_overdue(s, tx_chunk_at(s, tsn)); tsn++) {
+    s->overdue_at = USEC_NEVER;
+    while (s->tx.watch_count) {
+        uint32_t tsn = s->tx.watch_first;
         struct tx_chunk *c = tx_chunk_at(s, tsn);
+        usec at = c->sent_at + s->tx.newest_rtt_us + waited_for(s, c);
 
-        if (c->state != TX_IN_FLIGHT)
-            continue;
-        found |= is_new_event(s, c);
-        s->tx.fast_resent++;
+        if (c->packet >= s->tx.newest_packet)
+            break;
+        if (at > now) {
+            s->overdue_at = at;
+            break;
+        }
+        is_event |= c->packet > s->tx.recover_packet;
         loss_mark(s, tsn, c);
     }
-    s->tx.judge_tsn = tsn;
-    return found;
-}
-
-static bool mark_lost_again(struct sctp *s)
-{
-    bool found = false;
-
-    for (; s->tx.retried_count; s->tx.retried_count--) {
-        uint32_t tsn = s->tx.retried[s->tx.retried_first];
-        struct tx_chunk *c = tx_chunk_at(s, tsn);
-
-        if (!tsn_before(tsn, s->tx.base_tsn) && c->state == TX_IN_FLIGHT) {
-            if (!is_overdue(s, c))
-                break;
-            found |= is_new_event(s, c);
-            loss_mark(s, tsn, c);
-        }
-        s->tx.retried_first = (s->tx.retried_first + 1) % RETRIED_MAX;
-    }
-    return found;
-}
-
-void loss_note_resent(struct sctp *s, uint32_t tsn)
-{
-    if (!s->tx.retried)
-        s->tx.retried = malloc(RETRIED_MAX * sizeof *s->tx.retried);
-    if (!s->tx.retried || s->tx.retried_count == RETRIED_MAX)
-        return; /* T3 watches it all the same */
-    s->tx.retried[(s->tx.retried_first + s->tx.retried_count++) % RETRIED_MAX] = tsn;
-}
-
-/* An ack of what was sent twice may be of the first copy: it counts for the second only if the time
- * since then makes that likely. */
-void loss_note_acked(struct sctp *s, usec now, const struct tx_chunk *c)
-{
-    if (c->is_retransmitted && now - c->sent_at < s->rto.srtt_us / 2)
-        return;
-    if (c->packet > s->tx.acked_packet)
-        s->tx.acked_packet = c->packet;
+    return is_event;
 }
 
 void loss_detect(struct sctp *s, usec now)
 {
-    bool is_missing, is_lost_again;
-
-    if (now < s->tx.hold_loss_until)
-        return;
-    is_missing = mark_missing(s);
-    is_lost_again = mark_lost_again(s);
-    if (is_missing || is_lost_again)
+    if (now >= s->tx.hold_loss_until && mark_overdue(s, now))
         begin_recovery(s);
 }
+
+/* ---- The probe for a lost tail --------------------------------------------------------------- */
 
 /* A short flight whose last chunk did not ask the peer to hurry: RFC 8985 §7.2. */
 static bool is_answer_slow(const struct sctp *s)
@@ -173,20 +194,7 @@ void loss_on_probe_due(struct sctp *s)
     loss_mark(s, tsn, last);
     s->tx.may_resend_at_once = true;
     s->tx.has_probed = s->tx.was_probed = true;
-}
-
-/* The peer had both copies of something sent again, so that was too early. Either packets overtake
- * each other on this path by more than we allowed for, or its round trip has grown, which nothing
- * sent twice can measure. One step per SACK. */
-void loss_note_duplicates(struct sctp *s)
-{
-    s->info.spurious_chunks++;
-    if (s->tx.was_probed && s->tx.probe_rtts < PROBE_RTTS_MAX)
-        s->tx.probe_rtts *= 2;
-    else if (s->tx.fast_resent && s->tx.reordering < REORDERING_MAX)
-        s->tx.reordering *= 2;
-    s->tx.was_probed = false;
-    s->tx.fast_resent = 0;
+    s->tx.probe_tsn = tsn;
 }
 
 void loss_on_timeout(struct sctp *s, usec now)
@@ -196,13 +204,13 @@ void loss_on_timeout(struct sctp *s, usec now)
         return;
     pmtu_on_timeout(s, now);
     rto_back_off(&s->rto);
+    if (!s->tx.timeout_cwnd)
+        s->tx.timeout_cwnd = s->cc.cwnd_bytes;
+    s->tx.timeout_packet = s->tx.packet;
     s->cc.ops->on_timeout(&s->cc, now);
     s->tx.is_timing = false;
-    s->tx.retried_count = 0;
     s->tx.recover_packet = s->tx.packet;
-    s->tx.judge_tsn = s->tx.next_tsn;
-    s->tx.fast_resent = 0;
-    s->probe_at = USEC_NEVER;
+    s->probe_at = s->overdue_at = USEC_NEVER;
     forget_reports(s);
     loss_mark_all(s);
     (void)abandon_repeat(s);
@@ -217,8 +225,8 @@ void loss_arm_t3(struct sctp *s, usec now)
 
 void loss_tick(struct sctp *s, usec now)
 {
-    if (now >= s->hold_at) {
-        s->hold_at = USEC_NEVER;
+    if (now >= s->hold_at || now >= s->overdue_at) {
+        s->hold_at = now >= s->hold_at ? USEC_NEVER : s->hold_at;
         loss_detect(s, now);
     }
     if (now >= s->t3_at)
@@ -236,12 +244,13 @@ void loss_change_path(struct sctp *s, usec now, usec hold_us, bool old_is_dead)
     s->tx.switch_packet = s->tx.recover_packet = s->tx.packet;
     s->tx.old_flight_bytes = s->tx.flight_bytes;
     s->tx.is_timing = s->tx.was_probed = s->tx.has_probed = false;
-    s->tx.reordering = REORDERING_LEAST;
     s->tx.probe_rtts = PROBE_RTTS_LEAST;
-    s->tx.fast_resent = 0;
+    s->tx.newest_packet = 0;
+    s->tx.newest_rtt_us = 0;
+    needless_change_path(s);
     s->tx.hold_loss_until = is_waiting && !old_is_dead ? now + hold_us : now;
     s->hold_at = is_waiting && !old_is_dead ? s->tx.hold_loss_until : USEC_NEVER;
-    s->probe_at = USEC_NEVER;
+    s->probe_at = s->overdue_at = USEC_NEVER;
     if (old_is_dead && assoc_may_send_data(s)) {
         loss_mark_all(s);
         (void)abandon_repeat(s);

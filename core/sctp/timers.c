@@ -80,7 +80,7 @@ usec sctp_next_timeout(const struct sctp *s)
                          s->t5_at,        s->sack_at,       s->heartbeat_at,
                          s->reconfig_at,  s->pool_retry_at, s->heartbeat_lost_at,
                          s->probe_at,     s->hold_at,       s->pace_at,
-                         s->pmtu.lost_at, s->give_up_at };
+                         s->pmtu.lost_at, s->give_up_at,    s->overdue_at };
     usec least = USEC_NEVER;
 
     for (size_t i = 0; i < COUNT(all); i++)

@@ -7,9 +7,8 @@
 void tx_init(struct sctp *s)
 {
     s->tx.base_tsn = s->tx.next_tsn = s->tx.resend_from = s->initial_tsn;
-    s->tx.judge_tsn = s->initial_tsn;
     s->tx.advanced_tsn = s->tx.told_tsn = s->initial_tsn - 1;
-    s->tx.reordering = REORDERING_LEAST;
+    s->tx.late_steps = 1;
     s->tx.probe_rtts = PROBE_RTTS_LEAST;
     tsn_set_init(&s->tx.sacked, GAPS_MAX);
     tsn_set_init(&s->tx.reported, GAPS_MAX);
@@ -26,7 +25,7 @@ void tx_learn_peer(struct sctp *s, uint8_t both)
 void tx_deinit(struct sctp *s)
 {
     free(s->tx.chunks);
-    free(s->tx.retried);
+    free(s->tx.resent);
     tsn_set_deinit(&s->tx.sacked);
     tsn_set_deinit(&s->tx.reported);
     tsn_set_deinit(&s->tx.fresh);
@@ -37,10 +36,10 @@ void tx_trim(struct sctp *s)
     if (s->tx.base_tsn != s->tx.next_tsn)
         return;
     free(s->tx.chunks);
-    free(s->tx.retried);
+    free(s->tx.resent);
     s->tx.chunks = NULL;
-    s->tx.retried = NULL;
-    s->tx.chunks_cap = s->tx.retried_count = 0;
+    s->tx.resent = NULL;
+    s->tx.chunks_cap = 0;
     tsn_set_deinit(&s->tx.sacked);
     tsn_set_deinit(&s->tx.reported);
     tsn_set_deinit(&s->tx.fresh);
@@ -61,8 +60,9 @@ bool tx_is_of_old_path(const struct sctp *s, const struct tx_chunk *c)
     return c->packet <= s->tx.switch_packet;
 }
 
-void tx_enter_flight(struct sctp *s, const struct tx_chunk *c)
+void tx_enter_flight(struct sctp *s, uint32_t tsn, struct tx_chunk *c)
 {
+    loss_watch(s, tsn, c);
     s->tx.flight_bytes += tx_chunk_bytes(c);
     s->tx.flight_payload += c->len;
     if (tx_is_of_old_path(s, c))
@@ -71,6 +71,7 @@ void tx_enter_flight(struct sctp *s, const struct tx_chunk *c)
 
 void tx_leave_flight(struct sctp *s, const struct tx_chunk *c)
 {
+    loss_unwatch(s, c);
     s->tx.flight_bytes -= tx_chunk_bytes(c);
     s->tx.flight_payload -= c->len;
     if (tx_is_of_old_path(s, c))
@@ -159,7 +160,8 @@ static void encode_chunk(struct wr *w, uint32_t tsn, const struct tx_chunk *c)
 }
 
 /* The packet ends with it. */
-static void note_written(struct sctp *s, usec now, const struct wr *w, struct tx_chunk *c)
+static void note_written(struct sctp *s, usec now, const struct wr *w, uint32_t tsn,
+                         struct tx_chunk *c)
 {
     throughput_note_sent(s, now, c);
     pace_take(s, tx_chunk_bytes(c));
@@ -167,7 +169,7 @@ static void note_written(struct sctp *s, usec now, const struct wr *w, struct tx
     c->sent_at = now;
     c->packet = s->tx.packet + 1; /* tx_fill() counts it when it is full */
     c->is_wide = w->len > s->pmtu.base;
-    tx_enter_flight(s, c);
+    tx_enter_flight(s, tsn, c);
     s->tx.last_sent_at = now;
     s->info.data_chunks_sent++;
     if (s->t3_at == USEC_NEVER && assoc_may_send_data(s))
@@ -204,8 +206,8 @@ static void note_resent(struct sctp *s, usec now, const struct wr *w, struct tx_
     c->retransmits++;
     if (s->tx.is_timing && !tsn_before(s->tx.rtt_tsn, tsn))
         s->tx.is_timing = false; /* Karn: §6.3.1 C5 */
-    note_written(s, now, w, c);
-    loss_note_resent(s, tsn);
+    note_written(s, now, w, tsn, c);
+    needless_note_resent(s, tsn, c);
     if (tsn == s->tx.base_tsn && assoc_may_send_data(s))
         loss_arm_t3(s, now); /* §7.2.4 (4) */
     s->info.retransmitted_chunks++;
@@ -352,7 +354,7 @@ static void send_chunk(struct sctp *s, usec now, struct wr *w, struct stream *st
         s->tx.rtt_tsn = tsn;
     }
     encode_chunk(w, tsn, c);
-    note_written(s, now, w, c);
+    note_written(s, now, w, tsn, c);
 }
 
 static void send_new(struct sctp *s, usec now, struct wr *w)

@@ -83,7 +83,7 @@ static size_t flight_of(const struct sctp_pair *p)
 enum { PAYLOAD_BYTES = 300, CHUNK_BYTES = PAYLOAD_BYTES + 16 };
 
 /* Side 1 has sent `count` messages of a chunk each, three to a packet, so that none counts as lost
- * because of those behind it; side 0 has got none of them. */
+ * at once because of those behind it; side 0 has got none of them. */
 static bool up_with_chunks_out(struct sctp_pair *p, uint64_t seed, int count)
 {
     static const uint8_t bytes[PAYLOAD_BYTES];
@@ -92,6 +92,7 @@ static bool up_with_chunks_out(struct sctp_pair *p, uint64_t seed, int count)
     for (int k = 0; ok && k < count; k++)
         ok = pair_send(p, 1, 0, 53, bytes_of(bytes, sizeof bytes)) == ERR_OK;
     pair_drain(p);
+    p->now += 40 * MILLISECOND;
     return ok;
 }
 
