@@ -22,14 +22,15 @@ int channel_init(struct channel_set *c, struct sctp *sctp)
     return err;
 }
 
-int channel_set_priority(struct channel_set *c, unsigned channel, unsigned class, unsigned weight)
+int channel_set_priority(struct channel_set *c, unsigned channel, unsigned priority_class,
+                         unsigned weight)
 {
     int err = ERR_INVALID;
 
-    if (channel<CHANNEL_COUNT &&class> 0 && class < CHANNEL_CLASSES)
-        err = sctp_set_stream_priority(c->sctp, (uint16_t)channel, class, weight);
+    if (channel < CHANNEL_COUNT && priority_class > 0 && priority_class < CHANNEL_CLASSES)
+        err = sctp_set_stream_priority(c->sctp, (uint16_t)channel, priority_class, weight);
     if (!err) {
-        c->priority_class[channel] = (uint8_t) class;
+        c->priority_class[channel] = (uint8_t)priority_class;
         c->weight[channel] = (uint8_t)weight;
     }
     return err;
@@ -50,14 +51,47 @@ static void answer_open(struct channel_set *c, usec now, uint16_t stream)
     (void)sctp_send(c->sctp, now, stream, PPID_DCEP, bytes_of(&ack, 1));
 }
 
+/* A foreign peer may lose messages, and has no other word for it: from now on whole ones alone are
+ * delivered. A hawser says MODE. */
+static void note_foreign_loss(struct channel_set *c, uint16_t stream)
+{
+    uint16_t bit = stream < CHANNEL_COUNT ? channel_bit(stream) : 0;
+
+    if (c->has_credit || c->peer_lossy & bit)
+        return;
+    c->peer_lossy |= bit;
+    c->readable |= bit;
+}
+
+/* RFC 8832 §5.1: type, then channel type, whose lower bits say what may be lost. */
+static void on_establishment(struct channel_set *c, usec now, uint16_t stream,
+                             const struct sctp_piece *piece)
+{
+    struct rd r = rd_of(piece->data);
+
+    if (!piece->begins || rd_u8(&r) != DCEP_OPEN)
+        return;
+    answer_open(c, now, stream);
+    if (rd_u8(&r) & DCEP_LOSSY_MASK)
+        note_foreign_loss(c, stream);
+}
+
+/* The rest of a message that is being read will not come. */
+static void on_cut(struct channel_set *c, uint16_t stream)
+{
+    c->cut |= stream < CHANNEL_COUNT ? channel_bit(stream) : 0;
+    note_foreign_loss(c, stream);
+}
+
 /* Takes away what is not application data in front of a channel's stream: DCEP messages and empty
  * messages. False when nothing is left to read. */
 static bool skip_to_data(struct channel_set *c, usec now, uint16_t stream, struct sctp_piece *piece)
 {
     while (sctp_recv(c->sctp, stream, piece)) {
+        if (piece->is_cut)
+            on_cut(c, stream);
         if (piece->ppid == PPID_DCEP) {
-            if (piece->begins && piece->data.len && piece->data.data[0] == DCEP_OPEN)
-                answer_open(c, now, stream);
+            on_establishment(c, now, stream, piece);
             drop(c, now, stream, piece->data.len);
         } else if (piece->ppid == PPID_STRING_EMPTY || piece->ppid == PPID_BINARY_EMPTY ||
                    piece->data.len == 0) {
@@ -343,10 +377,12 @@ size_t channel_recv_chain(struct channel_set *c, usec now, unsigned channel, str
                           size_t len, bool *ends)
 {
     struct sctp_piece piece;
+    bool is_there = skip_to_data(c, now, (uint16_t)channel, &piece);
     size_t whole;
 
-    *ends = false;
-    if (!skip_to_data(c, now, (uint16_t)channel, &piece))
+    *ends = c->cut & channel_bit(channel);
+    c->cut &= (uint16_t)~channel_bit(channel);
+    if (!is_there || (*ends && !piece.is_cut))
         return 0;
     if (channel_peer_is_lossy(c, channel)) {
         if (!sctp_recv_whole(c->sctp, (uint16_t)channel, &whole))

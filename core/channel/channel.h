@@ -64,6 +64,7 @@ struct channel_set {
 
     uint16_t lossy, peer_lossy; /* bit i: channel i is, in what this side and the peer send */
     uint16_t untold_lossy;      /* bit i: the peer is to be told */
+    uint16_t cut;               /* bit i: the message being read on channel i ends here */
     struct channel_loss loss[CHANNEL_COUNT];
 };
 
@@ -118,12 +119,14 @@ int channel_send_message(struct channel_set *c, usec now, unsigned channel, stru
  * session; another call changes the limits. ERR_INVALID. */
 int channel_set_lossy(struct channel_set *c, usec now, unsigned channel, usec lifetime_us,
                       unsigned retransmits_max);
-bool channel_is_lossy(const struct channel_set *c, unsigned channel);      /* of this side */
-bool channel_peer_is_lossy(const struct channel_set *c, unsigned channel); /* and the peer's */
+bool channel_is_lossy(const struct channel_set *c, unsigned channel); /* of this side */
+
+/* And the peer's; a foreign one's once it has opened it so (RFC 8832) or given up what was read. */
+bool channel_peer_is_lossy(const struct channel_set *c, unsigned channel);
 
 /* Takes up to len bytes of the oldest unread message over into `to`, a chain of any pool; of a
  * channel whose peer is lossy only whole messages, however long. *ends: that was a message's end.
- * Returns how many bytes; 0: none now. */
+ * Returns how many bytes; 0: none now, and *ends if the rest of what was taken will not come. */
 size_t channel_recv_chain(struct channel_set *c, usec now, unsigned channel, struct chain *to,
                           size_t len, bool *ends);
 

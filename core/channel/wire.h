@@ -13,6 +13,9 @@
 #define DCEP_ACK  2
 #define DCEP_OPEN 3
 
+/* RFC 8832 §8.2.2: of a channel type; what is set says that messages may be lost. */
+#define DCEP_LOSSY_MASK 0x7f
+
 /* The control stream, docs/protocol.md §6.
  *
  *      0                   1                   2                   3

@@ -215,6 +215,75 @@ TEST(a_foreign_peer_is_not_told)
     channel_duo_close(&d);
 }
 
+static const struct {
+    const char *claim;
+    uint8_t type;
+    bool is_lossy;
+} open_rows[] = {
+    { "reliable", 0x00, false },
+    { "reliable, unordered", 0x80, false },
+    { "by retransmissions", 0x01, true },
+    { "the same, unordered", 0x81, true },
+    { "by time", 0x02, true },
+    { "the same, unordered", 0x82, true },
+};
+
+TEST(a_foreign_peer_says_by_its_open_whether_it_may_lose_messages)
+{
+    for (size_t i = 0; i < COUNT(open_rows); i++) {
+        static struct channel_duo d;
+        const uint8_t message[] = { DCEP_OPEN, open_rows[i].type, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+
+        channel_duo_open(&d, true, false);
+        CHECK("said", sctp_send(d.two.sctp[DUO_APP], d.two.now, 3, PPID_DCEP,
+                                bytes_of(message, sizeof message)) == ERR_OK);
+        channel_duo_run(&d, 2);
+        CHECK(open_rows[i].claim,
+              channel_peer_is_lossy(&d.channels[DUO_DEVICE], 3) == open_rows[i].is_lossy);
+        CHECK("no other", !channel_peer_is_lossy(&d.channels[DUO_DEVICE], 2));
+        channel_duo_close(&d);
+    }
+}
+
+/* One that never said so: what was read of a message that it gives up is not joined to the next,
+ * and from then on whole ones alone are given. */
+TEST(a_message_given_up_while_it_is_read_ends_there)
+{
+    static uint8_t some[200000];
+    static struct channel_duo d;
+    struct sctp_message m = { .stream = 3,
+                              .ppid = PPID_BINARY,
+                              .retransmits_max = SCTP_RETRANSMITS_ANY };
+    struct chain c;
+    size_t n = 1, begun = 0;
+    bool ends = false;
+
+    channel_duo_open(&d, true, false);
+    chain_init(&c, d.two.pool);
+    m.give_up_at = d.two.now + 100 * MILLISECOND;
+    CHECK("sent", sctp_send_message(d.two.sctp[DUO_APP], d.two.now, &m,
+                                    bytes_of(some, sizeof some)) == ERR_OK);
+    (void)duo_move(&d.two, DUO_APP);
+    while (n) {
+        n = channel_recv_chain(&d.channels[DUO_DEVICE], d.two.now, 3, &c, sizeof some, &ends);
+        begun += n;
+    }
+    CHECK("a part of it was read", begun > 0 && begun < sizeof some && !ends);
+    duo_wait(&d.two, 200 * MILLISECOND);
+    m.give_up_at = USEC_NEVER;
+    CHECK("the next",
+          sctp_send_message(d.two.sctp[DUO_APP], d.two.now, &m, bytes_of(some, 5000)) == ERR_OK);
+    channel_duo_run(&d, 20);
+    chain_drop(&c, c.len);
+    CHECK("the rest will not come",
+          channel_recv_chain(&d.channels[DUO_DEVICE], d.two.now, 3, &c, sizeof some, &ends) == 0 &&
+              ends);
+    CHECK("it may lose more", channel_peer_is_lossy(&d.channels[DUO_DEVICE], 3));
+    CHECK("the next is whole", channel_duo_recv(&d, DUO_DEVICE, 3, &c) && c.len == 5000);
+    chain_deinit(&c);
+    channel_duo_close(&d);
+}
+
 /* ---- Priorities ------------------------------------------------------------------------------ */
 
 static size_t arrived(const struct channel_duo *d, uint16_t channel)
@@ -291,4 +360,6 @@ TESTS(TEST_ROW(messages_arrive_as_they_were_on_every_channel_both_ways),
       TEST_ROW(what_does_not_fit_is_refused_and_told_when_it_does),
       TEST_ROW(a_lossy_channel_needs_no_credit_once_the_peer_knows),
       TEST_ROW(of_a_lossy_peer_only_whole_messages_are_given), TEST_ROW(a_foreign_peer_is_not_told),
+      TEST_ROW(a_foreign_peer_says_by_its_open_whether_it_may_lose_messages),
+      TEST_ROW(a_message_given_up_while_it_is_read_ends_there),
       TEST_ROW(classes_and_weights_decide_what_goes_first), TEST_ROW(priorities_that_there_are_not))
