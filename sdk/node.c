@@ -116,8 +116,8 @@ static void on_event(struct link *l, const struct session_event *ev)
 
 /* ---- Bytes ----------------------------------------------------------------------------------- */
 
-/* Below this much unsent a channel's queue is filled up by as much again: two runs, so that the path
- * never waits for more, and what goes next is decided late. */
+/* Below this much unsent a channel's queue is filled up by as much again: two runs, so that the
+ * path never waits for more, and what goes next is decided late. */
 #define QUEUE_BYTES (64 * 1024)
 
 /* What the front of a ring is, to the session. False: it takes no more just now. */

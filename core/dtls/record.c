@@ -174,6 +174,7 @@ static int open_record(struct dtls_record *r, const struct header *h, uint8_t *o
         EVP_CipherFinal_ex(r->rx, out + len, &n) > 0)
         return (int)len;
     OPENSSL_cleanse(out, len); /* RFC 5116 §2.2: nothing of it may be used */
+    ERR_clear_error();
     return -1;
 }
 
@@ -237,7 +238,6 @@ enum verdict dtls_record_open(struct dtls_record *r, const struct dtls_scan *sca
         if (verdict == VERDICT_TAKEN || first == VERDICT_MALFORMED)
             first = verdict;
     }
-    ERR_clear_error();
     return first;
 }
 

@@ -232,6 +232,40 @@ static void move_some(struct rings *r, struct pool *core)
     CHECK("a message, or what follows it", n == HAWSER_ERR_TIMEOUT || n > 0);
 }
 
+/* From call to call by way of the core's chain. */
+static bool go_round(struct rings *r, struct chain *core, size_t len)
+{
+    bool ends = false;
+
+    if (rings_send(r, 1, bytes_of(data, len), 0) != (int)len)
+        return false;
+    while (tx_take_over(r, core, &ends) > 0)
+        ;
+    rx_give(r, core, false);
+    return rings_recv(r, 1, back, sizeof back, 0) == (int)len && memcmp(back, data, len) == 0;
+}
+
+TEST(bytes_that_flow_allocate_nothing)
+{
+    struct chain core;
+    struct pool *pool;
+    struct rings r;
+
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)(i * 31 >> 4);
+    CHECK("made", init(&r) == ERR_OK && pool_new(&pool, 64) == ERR_OK);
+    chain_init(&core, pool);
+    for (size_t i = 0; i < 400; i++) {
+        if (i == 200)
+            alloc_fail_nth(1);
+        CHECK("as it was", go_round(&r, &core, 1 + i * 7919 % 100000));
+    }
+    CHECK("of what was there", !alloc_has_failed());
+    alloc_fail_nth(0);
+    rings_deinit(&r);
+    pool_free(pool);
+}
+
 TEST(moving_without_memory)
 {
     ALLOC_FAIL_EACH {
@@ -256,4 +290,4 @@ TESTS(TEST_ROW(messages_to_send_keep_their_ends), TEST_ROW(a_message_goes_whole_
       TEST_ROW(messages_are_received_whole), TEST_ROW(a_message_that_began_can_end),
       TEST_ROW(a_million_tiny_messages_fill_no_more_than_one_long_one),
       TEST_ROW(a_lossy_ring_keeps_the_newest), TEST_ROW(what_waits_to_be_sent_follows_the_path),
-      TEST_ROW(moving_without_memory))
+      TEST_ROW(bytes_that_flow_allocate_nothing), TEST_ROW(moving_without_memory))
