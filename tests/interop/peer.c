@@ -1,5 +1,5 @@
-/* peer: one end of a session for tests against foreign stacks, without signaling; its options are in
- * peer_options.h.
+/* peer: one end of a session for tests against foreign stacks, without signaling; its options are
+ * in peer_options.h.
  *
  * Writes its description (docs/protocol.md §4) as one line of JSON to stdout and reads the other's
  * from stdin; an answerer reads first. Then N pseudo-random bytes go out on each channel; the other

@@ -1,5 +1,5 @@
-/* Our SCTP against usrsctp: both roles, over good and bad links, with each extension and without, and
- * every way to end. */
+/* Our SCTP against usrsctp: both roles, over good and bad links, with each extension and without,
+ * and every way to end. */
 #include "tests/interop/usrsctp_bench.h"
 
 #include <stdlib.h>
