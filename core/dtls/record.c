@@ -4,6 +4,7 @@
 #include "core/dtls/wire.h"
 
 #include <assert.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
@@ -158,6 +159,9 @@ static int open_record(struct dtls_record *r, const struct header *h, uint8_t *o
     struct rd body = rd_of(h->fragment);
     uint64_t number = r->is_gcm ? rd_u64(&body) : epoch_and(h->sequence);
     uint8_t nonce[DTLS_NONCE_BYTES], aad[AAD_BYTES], tag[DTLS_TAIL];
+    const OSSL_PARAM params[] = {
+        { OSSL_CIPHER_PARAM_AEAD_TAG, OSSL_PARAM_OCTET_STRING, tag, sizeof tag, 0 }, OSSL_PARAM_END
+    };
     size_t len;
     int n;
 
@@ -167,14 +171,13 @@ static int open_record(struct dtls_record *r, const struct header *h, uint8_t *o
     memcpy(tag, body.p + len, DTLS_TAIL);
     make_nonce(nonce, r->rx_iv, number);
     make_aad(aad, h->type, h->version, h->sequence, len);
-    if (EVP_CipherInit_ex(r->rx, NULL, NULL, NULL, nonce, 0) > 0 &&
-        EVP_CIPHER_CTX_ctrl(r->rx, EVP_CTRL_AEAD_SET_TAG, DTLS_TAIL, tag) > 0 &&
+    if (EVP_CipherInit_ex2(r->rx, NULL, NULL, nonce, 0, params) > 0 &&
         EVP_CipherUpdate(r->rx, NULL, &n, aad, sizeof aad) > 0 &&
         EVP_CipherUpdate(r->rx, out, &n, body.p, (int)len) > 0 &&
         EVP_CipherFinal_ex(r->rx, out + len, &n) > 0)
         return (int)len;
     OPENSSL_cleanse(out, len); /* RFC 5116 §2.2: nothing of it may be used */
-    ERR_clear_error();
+    ERR_clear_error();         /* only here: it costs a sixth of what opening does */
     return -1;
 }
 

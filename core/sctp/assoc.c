@@ -68,6 +68,7 @@ int sctp_new(struct sctp **out, const struct sctp_config *cfg, const struct rng 
     }
     s->rng = rng;
     s->out_streams = s->cfg.streams_max;
+    s->offered = handshake_our_extensions(s);
     s->local_tag = rng_u32(rng) | 1; /* 0 means "no tag" */
     s->initial_tsn = rng_u32(rng);
     rng_fill(rng, s->cookie_key, sizeof s->cookie_key);

@@ -300,8 +300,8 @@ struct sctp {
     uint32_t initial_tsn;         /* ours */
     uint32_t local_tie, peer_tie; /* what a later INIT's cookie will carry */
     uint8_t cookie_key[COOKIE_KEY_LEN];
-    uint8_t peer_extensions;      /* bits of enum init_extension */
-    struct peer_init remote_init; /* by signaling */
+    uint8_t offered, peer_extensions; /* bits of enum init_extension */
+    struct peer_init remote_init;     /* by signaling */
     bool has_remote_init;
     bool has_told_init;   /* sctp_get_init() was called: the peer may stand without a word */
     bool is_unproven;     /* up by remote_init, and nothing shows yet that the peer has ours */

@@ -44,7 +44,7 @@ uint8_t handshake_our_extensions(const struct sctp *s)
 /* The peer's are known from its INIT or INIT ACK on; for the caller they count once we stand. */
 unsigned handshake_agreed(const struct sctp *s)
 {
-    uint8_t both = handshake_our_extensions(s) & s->peer_extensions;
+    uint8_t both = s->offered & s->peer_extensions;
     bool has_i_data = both & INIT_I_DATA;
 
     if (s->state < STATE_UP)
@@ -68,7 +68,7 @@ static struct init_chunk our_init(const struct sctp *s)
         .out_streams = s->cfg.streams_max,
         .in_streams = s->cfg.streams_max,
         .tsn = s->initial_tsn,
-        .extensions = handshake_our_extensions(s),
+        .extensions = s->offered,
     };
 }
 
@@ -165,7 +165,7 @@ void handshake_learn_peer(struct sctp *s, const struct peer_init *peer)
     s->peer_tag = peer->tag;
     s->peer_extensions = peer->extensions;
     s->tx.peer_rwnd = peer->a_rwnd;
-    tx_learn_peer(s, handshake_our_extensions(s) & peer->extensions);
+    tx_learn_peer(s, s->offered & peer->extensions);
     s->out_streams = peer->in_streams < s->cfg.streams_max ? peer->in_streams : s->cfg.streams_max;
     rx_start(s, peer->tsn);
     s->reconfig.expected_seq = peer->tsn; /* RFC 6525 §4.1: numbering begins at the initial TSN */

@@ -133,7 +133,7 @@ static enum verdict take_chunks(struct sctp *s, usec now, uint32_t tag, struct r
 /* RFC 9653 §5.3: who offered to take zero takes it in every packet. */
 static bool may_be_zero(const struct sctp *s)
 {
-    return handshake_our_extensions(s) & INIT_ZERO_CHECKSUM;
+    return s->offered & INIT_ZERO_CHECKSUM;
 }
 
 static bool is_checksum_right(struct bytes packet, uint32_t checksum)

@@ -31,8 +31,7 @@ static void write_checksum(const struct sctp *s, struct wr *w, enum checksum how
 {
     uint32_t crc;
 
-    if (how == CHECKSUM_AS_AGREED &&
-        handshake_our_extensions(s) & s->peer_extensions & INIT_ZERO_CHECKSUM)
+    if (how == CHECKSUM_AS_AGREED && s->offered & s->peer_extensions & INIT_ZERO_CHECKSUM)
         return;
     crc = __builtin_bswap32(crc32c(0, wr_written(w)));
     for (size_t i = 0; i < 4; i++)

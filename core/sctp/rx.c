@@ -14,7 +14,7 @@ void rx_init(struct sctp *s)
 void rx_start(struct sctp *s, uint32_t peer_initial_tsn)
 {
     s->rx.cum_tsn = peer_initial_tsn - 1;
-    s->rx.park.is_woven = handshake_our_extensions(s) & s->peer_extensions & INIT_I_DATA;
+    s->rx.park.is_woven = s->offered & s->peer_extensions & INIT_I_DATA;
     s->rx.skip_steps = SKIP_STEPS_MAX;
     s->rx.told_rwnd = (uint32_t)s->cfg.rx_bytes_max;
 }
