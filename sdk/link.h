@@ -81,9 +81,11 @@ struct link {
     struct outside *outside;
     struct io_timer timer;
     struct io_task task;
-    struct io_task told; /* after a turn: calls that wait are woken */
-    size_t window;       /* what a ring to send may hold, as the rings were told */
-    usec guest_at;       /* when a call last sent by itself: link_turn_as_guest() */
+    struct io_task told;             /* after a turn: calls that wait are woken */
+    size_t window;                   /* what a ring to send may hold, as the rings were told */
+    struct session_event event_left; /* by a call: not for it to handle */
+    bool has_event_left;
+    usec guest_at; /* when a call last sent by itself: link_turn_as_guest() */
     /* Bit i: channel i of the session has bytes for us; they have no room; it takes none now. */
     uint8_t rx_ready, rx_held, tx_full;
     bool is_described; /* the peer has our description: what comes later is trickled */

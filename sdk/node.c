@@ -236,12 +236,54 @@ static void follow_window(struct link *l)
     }
 }
 
-/* STYLE's node_drain(): output, then events, then what the rings have, until nothing moves or so
- * many steps are done. What the rings have to send goes first: a queue that ran dry would look as
- * if the application had no more. False: there is more to do. */
-static bool drain(struct link *l, unsigned steps)
+/* Whose turn it is. A call of the application works off no more steps than it should be kept, and
+ * handles only what concerns bytes: what may write to a stream is the loop's thread's, which has no
+ * SIGPIPE. */
+enum doer { LOOP_THREAD, GUEST };
+
+#define GUEST_STEPS_MAX 16
+
+static bool is_for(enum doer doer, const struct session_event *ev)
+{
+    return doer == LOOP_THREAD || ev->type == SESSION_EVENT_READABLE ||
+           ev->type == SESSION_EVENT_WRITABLE;
+}
+
+/* True: there was an event. One that is not for a guest is left. */
+static bool take_event(struct link *l, enum doer doer)
 {
     struct session_event ev;
+
+    if (l->phase == LINK_ENDED || l->has_event_left)
+        return false;
+    if (!session_poll_event(l->session, &ev))
+        return false;
+    if (is_for(doer, &ev)) {
+        on_event(l, &ev);
+    } else {
+        l->event_left = ev;
+        l->has_event_left = true;
+    }
+    return true;
+}
+
+static void take_left_event(struct link *l)
+{
+    struct session_event ev = l->event_left;
+
+    if (!l->has_event_left)
+        return;
+    l->has_event_left = false;
+    if (l->phase != LINK_ENDED)
+        on_event(l, &ev);
+}
+
+/* STYLE's node_drain(): output, then events, then what the rings have, until nothing moves or a
+ * guest's steps are done. What the rings have to send goes first: a queue that ran dry would look
+ * as if the application had no more. False: there is more to do. */
+static bool drain(struct link *l, enum doer doer)
+{
+    unsigned steps = doer == GUEST ? GUEST_STEPS_MAX : UINT_MAX;
     struct out out;
 
     out_init(&out, lib.run, OUT_BYTES_MAX);
@@ -251,15 +293,13 @@ static bool drain(struct link *l, unsigned steps)
         if (l->outside && outside_can_send(l->outside) &&
             session_poll_output(l->session, io_now(), &out))
             outside_send(l->outside, &out);
-        else if (l->phase != LINK_ENDED && session_poll_event(l->session, &ev))
-            on_event(l, &ev);
-        else if (!pump_rx(l) && !finish_flush(l, io_now()) && !has_moved)
+        else if (!take_event(l, doer) && !pump_rx(l) && !finish_flush(l, io_now()) && !has_moved)
             break;
     }
     follow_window(l);
     if (rings_is_untold(&l->rings))
         io_loop_after(lib.loop, &l->told);
-    return steps > 0;
+    return steps > 0 && !l->has_event_left;
 }
 
 /* ---- Turns ----------------------------------------------------------------------------------- */
@@ -338,8 +378,10 @@ static void set_timer(struct link *l)
 void link_turn(struct link *l)
 {
     take_orders(l);
-    if (l->session && l->phase > LINK_IDLE)
-        (void)drain(l, UINT_MAX);
+    if (l->session && l->phase > LINK_IDLE) {
+        take_left_event(l);
+        (void)drain(l, LOOP_THREAD);
+    }
     if (l->phase == LINK_CONNECTING && !l->is_described) /* what is known so far goes with it */
         send_description(l);
     if (l->phase == LINK_CONNECTING || l->phase == LINK_OPEN) {
@@ -367,7 +409,12 @@ void link_task(void *ctx)
  * the loop's thread finds them. */
 #define GUEST_PAUSE_US  30
 #define GUEST_BYTES_MAX CHANNEL_MESSAGE_MAX
-#define GUEST_STEPS_MAX 16 /* of work that may not be the caller's own */
+
+static bool may_be_guest(const struct link *l, usec now)
+{
+    return l->phase == LINK_OPEN && !l->has_event_left && now - l->guest_at >= GUEST_PAUSE_US &&
+           l->outside && !outside_has_streams(l->outside);
+}
 
 void link_turn_as_guest(struct link *l, size_t len)
 {
@@ -375,8 +422,8 @@ void link_turn_as_guest(struct link *l, size_t len)
     usec now = io_now();
 
     if (len <= GUEST_BYTES_MAX && io_loop_try_enter(lib.loop)) {
-        if (l->phase == LINK_OPEN && now - l->guest_at >= GUEST_PAUSE_US) {
-            is_done = drain(l, GUEST_STEPS_MAX) && l->phase == LINK_OPEN;
+        if (may_be_guest(l, now)) {
+            is_done = drain(l, GUEST) && l->phase == LINK_OPEN;
             l->guest_at = now;
             set_timer(l);
         }

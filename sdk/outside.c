@@ -275,6 +275,11 @@ bool outside_can_send(const struct outside *o)
     return relays_can_send(o->relays);
 }
 
+bool outside_has_streams(const struct outside *o)
+{
+    return relays_has_streams(o->relays);
+}
+
 void outside_send(struct outside *o, const struct out *run)
 {
     if (run->stream) {

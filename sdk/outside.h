@@ -41,6 +41,9 @@ void outside_free(struct outside *o);
 /* False: do not poll the session's output until `moved`. */
 bool outside_can_send(const struct outside *o);
 
+/* Some of what leaves may go by a TCP or TLS connection to a relay. */
+bool outside_has_streams(const struct outside *o);
+
 /* A run of session_poll_output(). */
 void outside_send(struct outside *o, const struct out *run);
 

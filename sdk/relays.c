@@ -322,6 +322,14 @@ bool relays_is_settled(const struct relays *r)
     return true;
 }
 
+bool relays_has_streams(const struct relays *r)
+{
+    for (size_t i = 0; i < SESSION_RELAYS_MAX; i++)
+        if (r->relays[i].stream)
+            return true;
+    return false;
+}
+
 /* ---- Life ------------------------------------------------------------------------------------ */
 
 int relays_new(struct relays **out, const struct relays_config *cfg)

@@ -69,4 +69,7 @@ void relays_send(struct relays *r, const struct out *run);
 /* False while a stream that moves has unsent bytes. */
 bool relays_can_send(const struct relays *r);
 
+/* There is a stream, connected or about to be. */
+bool relays_has_streams(const struct relays *r);
+
 #endif
