@@ -96,9 +96,13 @@ static inline uint8_t rd_u8(struct rd *r)
     return (uint8_t)rd_uint(r, 1);
 }
 
+/* The common lengths are written out, here and below: a compiler makes one load or store of
+ * each. */
 static inline uint16_t rd_u16(struct rd *r)
 {
-    return (uint16_t)rd_uint(r, 2);
+    const uint8_t *p = rd_bytes(r, 2).data;
+
+    return r->ok ? (uint16_t)(p[0] << 8 | p[1]) : 0;
 }
 
 static inline uint32_t rd_u24(struct rd *r)
@@ -108,12 +112,28 @@ static inline uint32_t rd_u24(struct rd *r)
 
 static inline uint32_t rd_u32(struct rd *r)
 {
-    return (uint32_t)rd_uint(r, 4);
+    const uint8_t *p = rd_bytes(r, 4).data;
+
+    return r->ok ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
 }
 
 static inline uint64_t rd_u64(struct rd *r)
 {
     return rd_uint(r, 8);
+}
+
+static inline void put_u16(uint8_t *at, uint16_t value)
+{
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+}
+
+static inline void put_u32(uint8_t *at, uint32_t value)
+{
+    at[0] = (uint8_t)(value >> 24);
+    at[1] = (uint8_t)(value >> 16);
+    at[2] = (uint8_t)(value >> 8);
+    at[3] = (uint8_t)value;
 }
 
 /* A writing cursor over cap bytes, of which len are written. */
@@ -182,7 +202,10 @@ static inline void wr_u8(struct wr *w, uint8_t value)
 
 static inline void wr_u16(struct wr *w, uint16_t value)
 {
-    wr_uint(w, value, 2);
+    uint8_t *at = wr_room(w, 2);
+
+    if (at)
+        put_u16(at, value);
 }
 
 static inline void wr_u24(struct wr *w, uint32_t value)
@@ -192,7 +215,10 @@ static inline void wr_u24(struct wr *w, uint32_t value)
 
 static inline void wr_u32(struct wr *w, uint32_t value)
 {
-    wr_uint(w, value, 4);
+    uint8_t *at = wr_room(w, 4);
+
+    if (at)
+        put_u32(at, value);
 }
 
 static inline void wr_u64(struct wr *w, uint64_t value)

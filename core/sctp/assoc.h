@@ -13,6 +13,7 @@
 #include "core/sctp/cc.h"
 #include "core/sctp/chunk.h"
 #include "core/sctp/cookie.h"
+#include "core/sctp/message.h"
 #include "core/sctp/park.h"
 #include "core/sctp/pmtu.h"
 #include "core/sctp/rto.h"
@@ -61,39 +62,6 @@ enum sctp_state {
 
 /* Where our outgoing side of a stream stands with sctp_reset_stream(). */
 enum reset_state { RESET_NONE, RESET_WANTED, RESET_ASKED };
-
-/* A byte of a chain: data[at] of the block, or where its next byte will be. */
-struct place {
-    struct block *block;
-    uint32_t at;
-};
-
-/* One message to send. A block holds a whole number of them, so each lies in one piece, where it
- * stays until its last chunk is released. */
-struct tx_message {
-    usec give_up_at;
-    uint32_t len, ppid;
-    uint16_t retransmits_max; /* of each chunk; TX_RETRANSMITS_ANY: no limit */
-    bool is_unordered;
-};
-
-#define TX_RETRANSMITS_ANY UINT16_MAX
-
-_Static_assert(POOL_BLOCK_DATA % sizeof(struct tx_message) == 0, "none lies in two blocks");
-
-enum inbound_flag {
-    INBOUND_BEGUN = 1, /* something of it was read */
-    INBOUND_ENDS = 2,  /* no more comes */
-    INBOUND_CUT = 4,   /* for the peer gave up the rest */
-    INBOUND_VOID = 8   /* the peer gave it up before anything of it was read */
-};
-
-/* A message received, whole or not. */
-struct inbound {
-    uint32_t len; /* bytes in the stream's chain */
-    uint32_t ppid;
-    uint8_t flags; /* enum inbound_flag */
-};
 
 struct stream {
     uint16_t id;
@@ -196,6 +164,7 @@ struct resent {
 
 struct tx {
     bool may_forward;        /* the peer takes FORWARD-TSN, or with I-DATA I-FORWARD-TSN */
+    bool takes_parts;        /* the peer does, see part.c */
     bool is_interleaved;     /* I-DATA is sent, RFC 8260: fragments of several streams mix */
     struct tx_chunk *chunks; /* ring by TSN */
     uint32_t chunks_cap;     /* a power of two */
@@ -248,6 +217,7 @@ struct tx {
     int64_t tokens;                     /* bytes that may leave now: pace.c */
     usec paced_at;                      /* tokens were counted up to here */
     struct stream *ready[SCTP_CLASSES]; /* the scheduler's circles: the last served, or NULL */
+    uint16_t ready_classes;             /* bits: those that have one */
     struct stream *current; /* amid a message, if its fragments' TSNs must be consecutive */
     struct stream *waiters; /* that met ERR_LIMIT */
 };

@@ -14,10 +14,14 @@ bool header_decode(struct common_header *out, struct rd *packet)
 
 void header_encode(struct wr *w, const struct common_header *h)
 {
-    wr_u16(w, h->source_port);
-    wr_u16(w, h->destination_port);
-    wr_u32(w, h->tag);
-    wr_u32(w, __builtin_bswap32(h->checksum));
+    uint8_t *at = wr_room(w, COMMON_HEADER_LEN);
+
+    if (!at)
+        return;
+    put_u16(at, h->source_port);
+    put_u16(at + 2, h->destination_port);
+    put_u32(at + 4, h->tag);
+    put_u32(at + 8, __builtin_bswap32(h->checksum));
 }
 
 /* Skips up to three bytes of padding; the last chunk of a packet may come without. */
@@ -220,25 +224,33 @@ bool i_data_decode(struct data_chunk *out, const struct chunk *c)
 
 void data_header_encode(struct wr *w, const struct data_chunk *d)
 {
-    wr_u8(w, CHUNK_DATA);
-    wr_u8(w, d->flags);
-    wr_u16(w, (uint16_t)(DATA_HEADER_LEN + d->payload.len));
-    wr_u32(w, d->tsn);
-    wr_u16(w, d->stream);
-    wr_u16(w, (uint16_t)d->ssn);
-    wr_u32(w, d->ppid);
+    uint8_t *at = wr_room(w, DATA_HEADER_LEN);
+
+    if (!at)
+        return;
+    at[0] = CHUNK_DATA;
+    at[1] = d->flags;
+    put_u16(at + 2, (uint16_t)(DATA_HEADER_LEN + d->payload.len));
+    put_u32(at + 4, d->tsn);
+    put_u16(at + 8, d->stream);
+    put_u16(at + 10, (uint16_t)d->ssn);
+    put_u32(at + 12, d->ppid);
 }
 
 void i_data_header_encode(struct wr *w, const struct data_chunk *d)
 {
-    wr_u8(w, CHUNK_I_DATA);
-    wr_u8(w, d->flags);
-    wr_u16(w, (uint16_t)(I_DATA_HEADER_LEN + d->payload.len));
-    wr_u32(w, d->tsn);
-    wr_u16(w, d->stream);
-    wr_u16(w, 0);
-    wr_u32(w, d->ssn);
-    wr_u32(w, d->flags & DATA_BEGINS ? d->ppid : d->fsn);
+    uint8_t *at = wr_room(w, I_DATA_HEADER_LEN);
+
+    if (!at)
+        return;
+    at[0] = CHUNK_I_DATA;
+    at[1] = d->flags;
+    put_u16(at + 2, (uint16_t)(I_DATA_HEADER_LEN + d->payload.len));
+    put_u32(at + 4, d->tsn);
+    put_u16(at + 8, d->stream);
+    put_u16(at + 10, 0);
+    put_u32(at + 12, d->ssn);
+    put_u32(at + 16, d->flags & DATA_BEGINS ? d->ppid : d->fsn);
 }
 
 /* FORWARD-TSN                                     I-FORWARD-TSN

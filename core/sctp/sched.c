@@ -25,6 +25,7 @@ void sched_add(struct sctp *s, struct stream *st)
     } else {
         st->tx.ready_next = st;
     }
+    s->tx.ready_classes |= (uint16_t)(1u << st->tx.class);
     *last = st; /* the newcomer waits for a whole turn of the others */
 }
 
@@ -38,6 +39,8 @@ static void take_out(struct sctp *s, struct stream *st)
     before->tx.ready_next = st->tx.ready_next;
     if (*last == st)
         *last = before == st ? NULL : before;
+    if (!*last)
+        s->tx.ready_classes &= (uint16_t) ~(1u << st->tx.class);
     st->tx.ready_next = NULL;
 }
 
@@ -49,22 +52,16 @@ void sched_remove(struct sctp *s, struct stream *st)
         take_out(s, st);
 }
 
-static struct stream *first_ready(const struct sctp *s)
-{
-    for (size_t class = 0; class < SCTP_CLASSES; class ++)
-        if (s->tx.ready[class])
-            return s->tx.ready[class]->tx.ready_next;
-    return NULL;
-}
-
 bool sched_is_empty(const struct sctp *s)
 {
-    return !s->tx.current && !first_ready(s);
+    return !s->tx.current && !s->tx.ready_classes;
 }
 
 struct stream *sched_next(struct sctp *s)
 {
-    return s->tx.current ? s->tx.current : first_ready(s);
+    if (s->tx.current || !s->tx.ready_classes)
+        return s->tx.current;
+    return s->tx.ready[__builtin_ctz(s->tx.ready_classes)]->tx.ready_next;
 }
 
 /* The first in the circle gives way until there is one whose turn is not used up: a long message

@@ -19,6 +19,7 @@ void tx_init(struct sctp *s)
 void tx_learn_peer(struct sctp *s, uint8_t both)
 {
     s->tx.is_interleaved = both & INIT_I_DATA;
+    s->tx.takes_parts = both & INIT_PARTS;
     s->tx.may_forward = both & (s->tx.is_interleaved ? INIT_I_FORWARD_TSN : INIT_FORWARD_TSN);
 }
 
@@ -268,9 +269,9 @@ static size_t longest_chunk(const struct sctp *s)
     size_t least = s->cfg.packet_bytes_max - COMMON_HEADER_LEN;
     size_t room = s->cc.packet_bytes - COMMON_HEADER_LEN;
 
-    if (sctp_has(s, SCTP_PARTS))
+    if (s->tx.takes_parts && s->state >= STATE_UP)
         least = CHUNK_BYTES_MAX;
-    return room / ((room + least - 1) / least);
+    return room <= least ? room : room / ((room + least - 1) / least);
 }
 
 static uint8_t header_len(const struct sctp *s)
