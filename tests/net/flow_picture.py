@@ -98,7 +98,7 @@ def _scene(scene, x, y):
 def svg(scenes):
     rows = (len(scenes) + 1) // 2
     step = RATE_HEIGHT + QUEUE_HEIGHT + SCENE_GAP + 40
-    width, height = LEFT + 2 * WIDTH + GAP + 90, TOP + rows * step
+    width, height = LEFT + 2 * WIDTH + GAP + 90, TOP + rows * step - 50
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
              'font-family="sans-serif">',
              f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
