@@ -7,9 +7,10 @@
 
 #include "io/sockaddr.h"
 
-#define BATCH_MESSAGES    16
-#define BATCHES_PER_ROUND 4     /* then other sockets and timers have their turn */
-#define RUN_BYTES_MAX     65536 /* of datagrams that arrive as one */
+#define BATCH_MESSAGES    8
+#define BATCHES_PER_ROUND 8            /* then other sockets and timers have their turn … */
+#define ROUND_BYTES       (256 * 1024) /* … as after so much: a cache has it when it is read */
+#define RUN_BYTES_MAX     65536        /* of datagrams that arrive as one */
 
 /* Room for one in_pktinfo or in6_pktinfo, and the segment length. */
 union control {
@@ -135,11 +136,12 @@ void udp_on_poll(uv_poll_t *poll, int status, int events)
 {
     struct udp *u = poll->data;
     struct batch *b = io_loop_scratch(u->loop, sizeof *b);
-    int rounds = BATCHES_PER_ROUND;
+    uint64_t until = u->counters.received_bytes + ROUND_BYTES;
+    int left = BATCHES_PER_ROUND;
 
     (void)status; /* an error shows again in recvmmsg(), which clears it */
     if (events & UV_WRITABLE)
         udp_flush_kept(u);
-    while (u->fd >= 0 && rounds-- && receive_batch(u, b))
+    while (u->fd >= 0 && left-- && receive_batch(u, b) && u->counters.received_bytes < until)
         ;
 }
