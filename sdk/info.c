@@ -162,16 +162,15 @@ static void fill_congestion(const struct session_info *s, struct hawser_session_
     info->rtt_min_us = s->sctp.min_rtt_us;
 }
 
-/* What is queued beyond what is on its way waits for the path; what waits before that for the
- * peer. */
-static enum hawser_limit limit_of(const struct session_info *s)
+/* What SCTP has not sent yet waits for the path; what it was not given waits for the peer. */
+static enum hawser_limit limit_of(const struct session_info *s, bool is_ring_filled)
 {
-    bool has_unsent = s->sctp.queued_bytes > s->sctp.flight_bytes;
-
     if (!s->has_path)
         return HAWSER_LIMIT_PATH;
-    if (!has_unsent || s->sctp.is_app_limited)
-        return s->waiting ? HAWSER_LIMIT_CREDIT : HAWSER_LIMIT_APPLICATION;
+    if (!s->never_sent && s->waiting)
+        return HAWSER_LIMIT_CREDIT;
+    if (!s->never_sent && !is_ring_filled)
+        return HAWSER_LIMIT_APPLICATION;
     if (s->sctp.peer_room_bytes < s->path_mtu)
         return HAWSER_LIMIT_CREDIT;
     return s->sctp.flight_bytes + s->path_mtu > s->sctp.cwnd_bytes ? HAWSER_LIMIT_CONGESTION
@@ -196,7 +195,7 @@ static void fill_info(struct question *q, struct hawser_session_info *info)
     info->chunks_resent = s->sctp.retransmitted_chunks;
     fill_channels(q, info);
     fill_congestion(s, info);
-    info->limit = limit_of(s);
+    info->limit = limit_of(s, rings_tx_filled(&q->link->rings) != 0);
 }
 
 /* The question is asked on the loop's thread, and answered when this returns. */

@@ -420,7 +420,8 @@ static int run_phase(struct bench_run *r, struct ask *ask, enum bench_phase whic
     p->until = p->began_at + seconds * SECOND;
     r->figures[which].span = seconds * SECOND;
     if (!code && which != BENCH_IDLE && !(r->load & r->served))
-        code = say_error("bench: the device serves none of the channels to be loaded");
+        code = say_error("bench: the device serves none of the channels to be loaded; "
+                         "--channels takes others");
     if (!code)
         code = run_lanes(p);
     r->figures[which].cpu_us[0] = bench_cpu_us() - cpu_us;

@@ -22,6 +22,7 @@ static void fill_channels(const struct session *s, struct session_info *info)
         info->channel[i] = c->count[i];
         info->unsent[i] = sctp_stream_unacked_bytes(s->sctp, i);
         info->unread[i] = sctp_stream_unread_bytes(s->sctp, i);
+        info->never_sent += sctp_stream_unsent_bytes(s->sctp, i);
         info->credit[i] = channel_credit(c, i);
         info->priority_class[i] = c->priority_class[i];
         info->weight[i] = c->weight[i];

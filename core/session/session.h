@@ -137,6 +137,7 @@ struct session_info {
     struct sctp_info sctp;
     struct channel_count channel[CHANNEL_COUNT];
     size_t unsent[CHANNEL_COUNT], unread[CHANNEL_COUNT];
+    size_t never_sent;            /* of what is unsent, all channels: it has not left once */
     size_t credit[CHANNEL_COUNT]; /* what the peer takes now; SIZE_MAX: there is no credit */
     uint8_t priority_class[CHANNEL_COUNT], weight[CHANNEL_COUNT];
     uint64_t given_up[CHANNEL_COUNT]; /* messages of ours */
