@@ -45,7 +45,8 @@ enum {
 #define WAIT_GAINED_US  (WAIT_US / 4)
 #define PROBE_RTT_EVERY (5 * SECOND)
 #define PROBE_RTT_US    (200 * MILLISECOND)
-#define RUN_US          (2 * MILLISECOND) /* what may arrive and be acknowledged as one */
+#define RUN_US          (2 * MILLISECOND) /* what may arrive and be acknowledged as one … */
+#define RUN_BYTES_MAX   (256u << 10) /* … and no more, or a fast peer's CPU gets a queue of it */
 
 static size_t packets(const struct cc *cc, size_t count)
 {
@@ -354,8 +355,9 @@ static size_t window_wanted(const struct cc *cc)
 {
     const struct cc_bbr *b = &cc->bbr;
     size_t product = cc_model_product(&cc->model);
-    size_t run = at_least((size_t)(rate_of(cc) * RUN_US / SECOND), cc_model_bunch(&cc->model));
-    size_t wanted = (size_t)percent(product, WINDOW_GAIN) + run + packets(cc, 3);
+    size_t run = at_most((size_t)(rate_of(cc) * RUN_US / SECOND), RUN_BYTES_MAX);
+    size_t bunch = at_most(cc_model_bunch(&cc->model), product + RUN_BYTES_MAX);
+    size_t wanted = (size_t)percent(product, WINDOW_GAIN) + at_least(run, bunch) + packets(cc, 3);
 
     wanted = at_least(wanted, (size_t)percent(cc_model_shared(&cc->model), SHARED_GAIN));
     if (b->state == CC_BBR_PROBE_RTT)

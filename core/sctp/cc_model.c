@@ -38,10 +38,12 @@ uint64_t cc_model_rate(const struct cc_model *m)
     return larger(m->best[0], m->best[1]);
 }
 
-/* Where round trips vary by themselves, the least of them would be too little. */
+/* Where round trips vary by themselves, the least of them would be too little. Where they vary by
+ * more than it, that is a queue, and by our own it would grow. */
 size_t cc_model_product(const struct cc_model *m)
 {
-    uint64_t took_us = (uint64_t)usec_min(m->min_rtt_us + 2 * m->jitter_us, 10 * MINUTE);
+    usec varies_us = usec_min(2 * m->jitter_us, m->min_rtt_us);
+    uint64_t took_us = (uint64_t)usec_min(m->min_rtt_us + varies_us, 10 * MINUTE);
     uint64_t bytes = cc_model_rate(m) * took_us / SECOND;
 
     return (size_t)(bytes < FLIGHT_MOST ? bytes : FLIGHT_MOST);
