@@ -102,7 +102,7 @@ static inline uint16_t rd_u16(struct rd *r)
 {
     const uint8_t *p = rd_bytes(r, 2).data;
 
-    return r->ok ? (uint16_t)(p[0] << 8 | p[1]) : (uint16_t)0;
+    return (uint16_t)(r->ok ? p[0] << 8 | p[1] : 0);
 }
 
 static inline uint32_t rd_u24(struct rd *r)
