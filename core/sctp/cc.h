@@ -45,7 +45,8 @@ struct cc_model {
     usec min_rtt_us, min_rtt_at; /* the least, and when it was seen */
     usec window_at, window_least_us, window_most_us; /* of rounds that did not push */
     usec mean_rtt_us, jitter_us;                     /* smoothed, and how far samples lie from it */
-    usec round_rtt_us;                               /* least of this round */
+    usec round_rtt_us;                               /* least of this round … */
+    usec last_rtt_us;                                /* … and of the last */
     unsigned queue_rounds;                           /* so many in a row had a queue */
     bool is_shared;                                  /* which was there too when ours had drained */
     size_t round_acked, round_lost;
@@ -83,6 +84,7 @@ struct cc_bbr {
     unsigned push_round;  /* in which we last pushed; what it lost shows for two more */
     bool is_judged;       /* its losses have been answered */
     usec drained_at;      /* when PROBE_RTT last had us drained, or the first data came */
+    usec full_rtt_us;     /* PROBE_RTT: round trips before */
     uint64_t had_rate;    /* UP: what arrived before */
     usec wait_us;         /* CRUISE: until the next probe */
     uint32_t chance;      /* state of a small generator: several flows should not probe at once */
@@ -106,8 +108,15 @@ struct cc {
 void cc_model_start(struct cc_model *m, usec now, usec rtt_us);
 void cc_model_learn(struct cc_model *m, usec now, const struct cc_sample *sample);
 void cc_model_end_round(struct cc_model *m, usec now,
-                        bool is_pushing);    /* what is lost then may be ours */
-void cc_model_end_probe(struct cc_model *m); /* the best rate of before it is forgotten */
+                        bool is_pushing); /* what is lost then may be ours */
+
+/* Our own queue has drained after a probe: the best rate of before it is forgotten. */
+void cc_model_end_probe(struct cc_model *m);
+
+/* We have sent little for two rounds: if that made round trips no shorter than they were before,
+ * there is no queue in them, and the path has become longer. False: not so. */
+bool cc_model_try_longer(struct cc_model *m, usec full_rtt_us);
+
 uint64_t cc_model_recent_rate(const struct cc_model *m);
 uint64_t cc_model_rate(const struct cc_model *m);
 size_t cc_model_product(const struct cc_model *m); /* what the path holds without a queue */

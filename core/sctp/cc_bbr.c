@@ -314,24 +314,40 @@ static void check_drained(struct cc *cc, usec now, size_t flight)
         cruise(cc, now);
 }
 
+static void enter_probe_rtt(struct cc *cc, usec now)
+{
+    cc->bbr.full_rtt_us = cc->model.last_rtt_us;
+    enter(cc, CC_BBR_PROBE_RTT, now);
+}
+
+/* A path that has become longer holds more than we dared to send. */
+static void leave_probe_rtt(struct cc *cc, usec now)
+{
+    struct cc_bbr *b = &cc->bbr;
+    bool is_longer = cc_model_try_longer(&cc->model, b->full_rtt_us);
+
+    b->drained_at = now;
+    if (!b->now.is_full)
+        enter(cc, CC_BBR_STARTUP, now);
+    else
+        enter(cc, is_longer ? CC_BBR_UP : CC_BBR_CRUISE, now);
+}
+
 /* The least round trip shows only when there is no queue, not even our own: now and then for a
  * moment there is none. A pause of the application does as well. */
 static void check_probe_rtt(struct cc *cc, usec now, const struct cc_sample *sample)
 {
     struct cc_bbr *b = &cc->bbr;
-    usec *seen_at = &b->drained_at;
+    usec since = now - usec_max(b->drained_at, cc->model.min_rtt_at);
 
     if (b->state == CC_BBR_PROBE_RTT) {
-        if (now - b->state_at >= PROBE_RTT_US && rounds_in_state(cc) > 0) {
-            *seen_at = now;
-            enter(cc, b->now.is_full ? CC_BBR_CRUISE : CC_BBR_STARTUP, now);
-        }
-    } else if (now - usec_max(*seen_at, cc->model.min_rtt_at) > PROBE_RTT_EVERY &&
-               b->state != CC_BBR_STARTUP) {
+        if (now - b->state_at >= PROBE_RTT_US && rounds_in_state(cc) >= 2)
+            leave_probe_rtt(cc, now);
+    } else if (since > PROBE_RTT_EVERY && b->state != CC_BBR_STARTUP) {
         if (sample->is_app_limited)
-            *seen_at = now;
+            b->drained_at = now;
         else
-            enter(cc, CC_BBR_PROBE_RTT, now);
+            enter_probe_rtt(cc, now);
     }
 }
 

@@ -2,12 +2,12 @@
  * much of it, and in what bunches its answers come. draft-ietf-ccwg-bbr §4.5.
  *
  * The highest rate of the last two probes is believed, so that a flow which is asked for nothing,
- * need not find it again. But where a queue stands for ten rounds the path may have become slower:
+ * need not find it again. But where a queue stands for five rounds the path may have become slower:
  * then only those rounds count. Unless it stands though we have drained what was ours of it: then
  * it is others', who would take all from a flow that believes what they leave it. */
 #include "core/sctp/cc.h"
 
-enum { RTT_SMOOTH = 16 };
+enum { RTT_SMOOTH = 16, QUEUE_ROUNDS = 5 };
 
 #define PPM            1000000u
 #define RTT_WINDOW     (10 * SECOND)
@@ -24,13 +24,18 @@ static uint64_t larger(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-uint64_t cc_model_recent_rate(const struct cc_model *m)
+static uint64_t rate_of_last(const struct cc_model *m, unsigned rounds)
 {
     uint64_t most = 0;
 
-    for (unsigned i = 0; i < CC_ROUNDS; i++)
-        most = larger(most, m->recent[i]);
+    for (unsigned i = 0; i < rounds; i++)
+        most = larger(most, m->recent[(m->full_round - i) % CC_ROUNDS]);
     return most;
+}
+
+uint64_t cc_model_recent_rate(const struct cc_model *m)
+{
+    return rate_of_last(m, CC_ROUNDS);
 }
 
 uint64_t cc_model_rate(const struct cc_model *m)
@@ -188,10 +193,14 @@ void cc_model_end_round(struct cc_model *m, usec now, bool is_pushing)
         learn_usual_loss(m);
         watch_longer(m, now);
     }
-    m->queue_rounds = cc_model_has_queue(m) ? m->queue_rounds + 1 : 0;
+    m->last_rtt_us = m->round_rtt_us ? m->round_rtt_us : m->last_rtt_us;
+    if (!cc_model_has_queue(m))
+        m->queue_rounds = 0;
+    else if (!is_pushing)
+        m->queue_rounds++;
     m->is_shared = m->is_shared && m->queue_rounds;
-    if (m->queue_rounds >= CC_ROUNDS) {
-        m->best[0] = cc_model_recent_rate(m);
+    if (m->queue_rounds >= QUEUE_ROUNDS) {
+        m->best[0] = rate_of_last(m, QUEUE_ROUNDS);
         m->best[1] = 0;
     }
     m->round++;
@@ -203,6 +212,15 @@ void cc_model_end_round(struct cc_model *m, usec now, bool is_pushing)
     m->is_round_full = false;
     m->round_acked = m->round_lost = 0;
     m->round_rtt_us = 0;
+}
+
+bool cc_model_try_longer(struct cc_model *m, usec full_rtt_us)
+{
+    if (m->last_rtt_us <= m->min_rtt_us + m->min_rtt_us / 8 ||
+        m->last_rtt_us < full_rtt_us - full_rtt_us / 32 - MILLISECOND / 4)
+        return false;
+    m->min_rtt_us = m->last_rtt_us;
+    return true;
 }
 
 void cc_model_end_probe(struct cc_model *m)
