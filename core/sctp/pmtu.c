@@ -21,8 +21,8 @@ enum {
     PROBE_LEAST =
         COMMON_HEADER_LEN + CHUNK_HEADER_LEN + PARAM_HEADER_LEN + PROBE_INFO_LEN + CHUNK_HEADER_LEN,
     USED_LEAST = 10,      /* long packets that got through: someone moves data */
-    HOLES_COUNTED = 6,    /* each makes the next search wait four times as long */
-    LOST_IN_A_ROW = 4,    /* wide packets, while others pass: a black hole */
+    HOLES_COUNTED = 3,    /* each makes the next search wait four times as long */
+    LOST_IN_A_ROW = 10,   /* wide packets, while others pass: a black hole */
     TIMEOUTS_AT_BASE = 2, /* in a row: perhaps not even that passes */
     CLOSE_ENOUGH = 32,    /* bytes that are not worth a probe */
     IP_USUAL = 1500,
@@ -243,10 +243,11 @@ enum verdict pmtu_on_answer(struct sctp *s, usec now, struct bytes info)
     return VERDICT_TAKEN;
 }
 
-/* What vanished in a black hole need not vanish three times more. */
+/* What vanished in a black hole need not vanish three times more. (It may have been the end of a
+ * flight that found a full queue, so once is not enough.) */
 static unsigned tries_of(const struct pmtu *p)
 {
-    return p->probed == p->likely && !p->is_doubtful ? 1 : PROBES_MAX;
+    return p->probed == p->likely && !p->is_doubtful ? 2 : PROBES_MAX;
 }
 
 void pmtu_tick(struct sctp *s, usec now)

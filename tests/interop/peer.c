@@ -392,10 +392,11 @@ static void report(const struct peer *p)
     for (unsigned i = 0; i < CHANNEL_COUNT; i++)
         echoed += p->streams[i].received;
     printf("{\"ok\":%s,\"failure\":\"%s\",\"short\":\"%s\",\"agreed\":%u,\"open_ms\":%.1f,"
-           "\"echoed\":%" PRIu64 ",\"mbit_s\":%.1f}\n",
+           "\"echoed\":%" PRIu64 ",\"mbit_s\":%.1f,\"path_mtu\":%zu}\n",
            p->failure ? "false" : "true", p->failure ? p->failure : "", way_of(&p->info),
            p->info.sctp.extensions, (double)p->info.established_us / 1000, echoed,
-           p->is_open ? (double)echoed * 8 / (double)(io_now() - p->open_at + 1) : 0.0);
+           p->is_open ? (double)echoed * 8 / (double)(io_now() - p->open_at + 1) : 0.0,
+           p->info.path_mtu);
     fflush(stdout);
 }
 
