@@ -58,12 +58,14 @@ static void drop_partials(struct sctp *s, uint32_t point)
     }
 }
 
+/* What is parked has arrived, and waits for a block only. */
 static void give_up_open(struct sctp *s, uint32_t point)
 {
     for (size_t i = 0; s->rx.open_count && i < s->streams_cap; i++) {
         struct stream *st = s->streams[i];
 
-        if (st && st->rx.is_open && !tsn_before(point, st->rx.next_place))
+        if (st && st->rx.is_open && !tsn_before(point, st->rx.next_place) &&
+            !park_find(&s->rx.park, 0, st->rx.next_place))
             deliver_give_up(s, st);
     }
 }
@@ -112,10 +114,21 @@ void forward_advance(struct sctp *s, struct stream *st)
     }
 }
 
+/* A stream that lost messages before the first one came must know of it. False: no memory. */
+static bool make_streams(struct sctp *s, struct forward_chunk f)
+{
+    struct forward_skip k;
+
+    while (forward_next(&f, &k))
+        if (k.stream < s->cfg.streams_max && !stream_get(s, k.stream))
+            return false;
+    return true;
+}
+
 static void skip(struct sctp *s, const struct forward_skip *k)
 {
     enum park_kind kind = k->is_unordered ? PARK_UNORDERED : PARK_ORDERED;
-    struct stream *st = k->stream < s->cfg.streams_max ? stream_get(s, k->stream) : NULL;
+    struct stream *st = stream_find(s, k->stream);
 
     if (!st || deliver_ahead(s, st, kind, k->ssn) < 0)
         return;
@@ -155,6 +168,8 @@ enum verdict on_forward(struct sctp *s, usec now, const struct chunk *c)
     s->rx.has_forwarded = s->rx.is_sack_due = true;
     if (tsn_before(f.cum_tsn, s->rx.cum_tsn))
         return VERDICT_DUPLICATE; /* our SACK may have been lost */
+    if (!make_streams(s, f))
+        return VERDICT_LIMIT; /* the peer repeats it */
     if (!is_woven) {
         drop_partials(s, f.cum_tsn);
         give_up_open(s, f.cum_tsn);

@@ -316,8 +316,13 @@ TEST(whole_messages_and_chains)
     pool_free(other);
 }
 
+/* What was not taken for want of memory comes again. */
 TEST(every_allocation_may_fail)
 {
+    static const char steps[] =
+        "i2 0 0 1 - 1000; i4 1 0 1 E 1000; i5 2 3 0 BEU 1000; i1 0 0 0 B 1000;"
+        "g6 1 4 o; i7 1 5 0 BE 9; i8 3 0 0 BE 9; r0; r1; r2; r3";
+
     ALLOC_FAIL_EACH {
         struct scene sc;
         bool is_up;
@@ -326,8 +331,12 @@ TEST(every_allocation_may_fail)
         is_up = up(&sc, true);
         alloc_resume();
         CHECK("up", is_up);
-        play(&sc, "i2 0 0 1 - 1000; i4 1 0 1 E 1000; i5 2 3 0 BEU 1000; i1 0 0 0 B 1000;"
-                  "g6 1 4 o; i7 1 5 0 BE 9; r0; r1; r2");
+        play(&sc, steps);
+        alloc_pause();
+        play(&sc, steps);
+        alloc_resume();
+        CHECK("alive", !sc.pair.side[1].is_closed);
+        CHECK("what came behind what was given up", strchr(sc.heard, 'f') != NULL);
         pair_deinit(&sc.pair);
     }
 }
