@@ -44,6 +44,31 @@ TEST(bytes_flow_on_eight_channels_both_ways)
     session_pair_deinit(&p);
 }
 
+/* Between hawsers all there is, and whatever is left out is done without. */
+TEST(extensions_of_sctp_are_agreed_or_done_without)
+{
+    const unsigned all = SCTP_I_DATA | SCTP_ZERO_CHECKSUM | SCTP_FORWARD_TSN | SCTP_PARTS;
+
+    for (unsigned without = 0; without <= all; without++) {
+        static struct session_pair p;
+        const struct session_config cfg = { .sctp_without = without };
+        struct session_info info;
+
+        open_pair(&p, &cfg);
+        send_all(&p, OFFERER, 10000);
+        send_all(&p, ANSWERER, 16384);
+        session_pair_run(&p, p.now + 2 * SECOND);
+        for (int i = 0; i < 2; i++) {
+            session_get_info(p.end[i], &info);
+            CHECK("agreed", info.sctp.extensions == (all & ~without));
+        }
+        for (unsigned i = 0; i < CHANNEL_COUNT; i++)
+            CHECK("used",
+                  p.seen[ANSWERER].received[i] == 10000 && p.seen[OFFERER].received[i] == 16384);
+        session_pair_deinit(&p);
+    }
+}
+
 TEST(a_close_delivers_first_and_says_why)
 {
     static struct session_pair p;
@@ -290,6 +315,7 @@ TEST(every_allocation_may_fail)
 }
 
 TESTS(TEST_ROW(bytes_flow_on_eight_channels_both_ways),
+      TEST_ROW(extensions_of_sctp_are_agreed_or_done_without),
       TEST_ROW(a_close_delivers_first_and_says_why), TEST_ROW(of_two_reasons_the_first_counts),
       TEST_ROW(what_was_not_read_before_a_close_can_be_read_after),
       TEST_ROW(closing_does_not_wait_for_a_peer_that_is_gone), TEST_ROW(silence_ends_a_session),
