@@ -82,6 +82,7 @@ struct link {
     struct io_timer timer;
     struct io_task task;
     struct io_task told;             /* after a turn: calls that wait are woken */
+    usec trimmed_at;                 /* when idle memory was last given back */
     size_t window;                   /* what a ring to send may hold, as the rings were told */
     struct session_event event_left; /* by a call: not for it to handle */
     bool has_event_left;

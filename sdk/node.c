@@ -375,6 +375,19 @@ static void set_timer(struct link *l)
         io_timer_set(&l->timer, on_grid(at));
 }
 
+#define TRIM_US (5 * SECOND)
+
+/* Where nothing flows, nothing is kept for it. */
+static void trim(struct link *l)
+{
+    usec now = io_now();
+
+    if (now - l->trimmed_at < TRIM_US)
+        return;
+    l->trimmed_at = now;
+    rings_trim(&l->rings);
+}
+
 void link_turn(struct link *l)
 {
     take_orders(l);
@@ -393,6 +406,7 @@ void link_turn(struct link *l)
         l->session = NULL;
     }
     set_timer(l);
+    trim(l);
     link_free_if_unused(l);
 }
 

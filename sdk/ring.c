@@ -318,6 +318,15 @@ void rings_rx_none_left(struct rings *r, unsigned channel)
 
 /* ---- Both ways ------------------------------------------------------------------------------- */
 
+void rings_trim(struct rings *r)
+{
+    pthread_mutex_lock(&r->lock);
+    for (unsigned way = 0; way < 2; way++)
+        if (pool_used(r->pool[way]) == 0)
+            pool_trim(r->pool[way]);
+    pthread_mutex_unlock(&r->lock);
+}
+
 bool rings_is_untold(struct rings *r)
 {
     bool is_untold;

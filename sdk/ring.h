@@ -105,6 +105,9 @@ void rings_get_fill(struct rings *r, unsigned channel, struct ring_fill *fill);
  * RING_LARGE_MIN): nothing until told otherwise. */
 void rings_set_window(struct rings *r, size_t bytes);
 
+/* Empty rings give their blocks back to the heap. */
+void rings_trim(struct rings *r);
+
 uint8_t rings_tx_filled(struct rings *r); /* bit i: channel i has bytes to send */
 
 /* The first bytes to send, `len` of which may be taken from the front of `chain`: of the stream, or

@@ -9,6 +9,7 @@ struct pool {
     struct block *free;
     size_t used, held, limit; /* out now; taken from the heap; most that may be taken */
     struct pool_group *group; /* NULL: none */
+    unsigned surplus;         /* blocks that came back to more idle ones than are needed */
 };
 
 static void hold(struct pool *p)
@@ -78,17 +79,29 @@ struct block *pool_get(struct pool *p)
     return b;
 }
 
-/* Idle blocks go back to the heap once they outnumber those in use by a margin, so that a burst
- * does not stay resident for ever, yet steady traffic never meets the allocator. */
-enum { POOL_IDLE_MARGIN = 64 };
+/* Idle blocks go back to the heap once they outnumber those in use by a margin, one of so many that
+ * come back: a flow that swings meets the allocator seldom, and what a burst leaves pool_trim()
+ * gives back. */
+enum { POOL_IDLE_MARGIN = 64, POOL_KEEP_OF = 16 };
 
 static bool has_idle_enough(const struct pool *p)
 {
     return p->held - p->used > p->used + POOL_IDLE_MARGIN;
 }
 
-static void push_free(struct pool *p, struct block *b)
+/* Others of the group may need what this one keeps. */
+static bool is_crowded(const struct pool *p)
 {
+    return p->group && p->group->held > p->group->limit / 2;
+}
+
+static void give_back(struct pool *p, struct block *b)
+{
+    if (has_idle_enough(p) && (is_crowded(p) || ++p->surplus % POOL_KEEP_OF == 0)) {
+        let_go(p);
+        free(b);
+        return;
+    }
     b->next = p->free;
     p->free = b;
 }
@@ -97,12 +110,7 @@ void pool_put(struct pool *p, struct block *b)
 {
     assert(p->used > 0);
     p->used--;
-    if (!has_idle_enough(p)) {
-        push_free(p, b);
-        return;
-    }
-    let_go(p);
-    free(b);
+    give_back(p, b);
 }
 
 /* A block in use in `from` is one in use in `to` from now on. False: `to` is at its limit. */
@@ -122,12 +130,7 @@ static bool pool_hand_over(struct pool *to, struct pool *from)
         return true;
     }
     to->free = spare->next;
-    if (!has_idle_enough(from)) {
-        push_free(from, spare);
-        return true;
-    }
-    let_go(from);
-    free(spare);
+    give_back(from, spare);
     return true;
 }
 

@@ -1,6 +1,6 @@
 /* pool.h: fixed blocks from a bounded pool, and chains of them that act as byte rings.
  *
- * A pool takes slabs from the heap as they are first needed and keeps them, up to its limit; after
+ * A pool takes blocks from the heap as they are first needed and keeps them, up to its limit; after
  * that, taking and giving a block costs no allocation. A chain is a first-in first-out byte string
  * made of blocks; an empty chain holds none. Blocks can move from one chain to another without
  * being copied. Nothing here locks: one thread, or the owner's lock. */

@@ -86,6 +86,29 @@ TEST(blocks_are_filled_by_their_owner_and_split_off)
     pool_free(pool);
 }
 
+TEST(what_a_burst_left_goes_back_when_asked)
+{
+    struct pool *pool;
+    struct chain chain;
+
+    CHECK("new", pool_new(&pool, 1024) == ERR_OK);
+    chain_init(&chain, pool);
+    CHECK("a burst", chain_extend(&chain, 1024 * POOL_BLOCK_DATA) == 1024 * POOL_BLOCK_DATA);
+    chain_deinit(&chain);
+    alloc_fail_nth(1);
+    CHECK("most of it is kept",
+          chain_extend(&chain, 900 * POOL_BLOCK_DATA) == 900 * POOL_BLOCK_DATA &&
+              !alloc_has_failed());
+    chain_deinit(&chain);
+    pool_trim(pool);
+    CHECK("until it is given back",
+          chain_extend(&chain, 900 * POOL_BLOCK_DATA) < 900 * POOL_BLOCK_DATA &&
+              alloc_has_failed());
+    alloc_fail_nth(0);
+    chain_deinit(&chain);
+    pool_free(pool);
+}
+
 /* ---- chain_take_over() ---- */
 
 enum { PATTERN_BYTES = 40000, HALF = (int)POOL_BLOCK_DATA / 2 };
@@ -310,8 +333,8 @@ TEST(without_memory_what_did_not_go_is_where_it_was)
 TESTS(TEST_ROW(a_chain_is_first_in_first_out), TEST_ROW(a_full_pool_refuses_and_changes_nothing),
       TEST_ROW(blocks_move_without_copies),
       TEST_ROW(blocks_are_filled_by_their_owner_and_split_off),
-      TEST_ROW(pools_of_a_group_share_its_limit), TEST_ROW(bytes_are_taken_over_in_order),
-      TEST_ROW(a_chain_of_uneven_blocks_acts_as_any_other),
+      TEST_ROW(pools_of_a_group_share_its_limit), TEST_ROW(what_a_burst_left_goes_back_when_asked),
+      TEST_ROW(bytes_are_taken_over_in_order), TEST_ROW(a_chain_of_uneven_blocks_acts_as_any_other),
       TEST_ROW(a_full_pool_takes_over_what_it_can),
       TEST_ROW(a_pool_that_gave_its_blocks_may_take_as_many_anew),
       TEST_ROW(blocks_that_go_round_need_no_heap),
