@@ -81,6 +81,7 @@ void scene_end(struct scene *c, struct stage *s, const char *detail);
     X(kill, "NATs, addresses, interfaces, servers die in a transfer: nothing lost, gaps short")  \
     X(idle, "an idle hour behind NATs of 30 s timeout lives on one check per 15 s")              \
     X(live, "pictures on a lossy channel are whole and never old, what is beside them is whole") \
+    X(width, "the width of each path is found, and a transfer passes all of them")               \
     X(gigabit, "1 Gbit/s at 20 ms is full")                                                      \
     X(glare, "restarts of both sides at once, lost, repeated, late")                             \
     X(hostile, "a peer cannot make us send much to others")                                      \
