@@ -313,11 +313,11 @@ static bool is_answer_awaited(struct sctp *s, usec now, size_t bytes)
 {
     bool is_long = s->tx.flight_bytes + bytes > PACKETS_PER_SACK * s->cc.packet_bytes, will_reply;
 
-    if (s->state > STATE_UP || is_window_full_with(s, bytes))
+    if (is_window_full_with(s, bytes))
         return true;
     if (!sched_is_empty(s))
         return false;
-    will_reply = !is_long && is_conversing(s);
+    will_reply = s->state == STATE_UP && !is_long && is_conversing(s);
     s->tx.tail_at = now;
     return !will_reply;
 }

@@ -280,41 +280,6 @@ TEST(a_lost_tail_does_not_wait_for_a_timeout)
     pair_deinit(&p);
 }
 
-/* Two who answer each other at once, and one who never replies. */
-TEST(an_answer_brings_the_acknowledgement)
-{
-    struct sctp_pair p;
-    struct sctp_info info;
-    uint64_t before[2] = { 0 }, alone;
-
-    CHECK("up", up(&p, 21, &defaults));
-    for (int i = 0; i < 23; i++) {
-        if (i == 3)
-            for (int side = 0; side < 2; side++)
-                before[side] = p.side[side].packets_out;
-        CHECK("asked", pair_send(&p, 0, 1, 53, bytes_of("ping", 4)) == ERR_OK);
-        pair_run(&p, p.now + 6 * MILLISECOND);
-        CHECK("there", pair_is_delivered(&p, 0));
-        CHECK("replied", pair_send(&p, 1, 1, 53, bytes_of("pong", 4)) == ERR_OK);
-        pair_run(&p, p.now + 6 * MILLISECOND);
-        CHECK("and back", pair_is_delivered(&p, 1));
-    }
-    CHECK("one packet each way",
-          p.side[0].packets_out - before[0] == 20 && p.side[1].packets_out - before[1] == 20);
-    pair_run(&p, p.now + 22 * MILLISECOND);
-    CHECK("the last one is acknowledged alone", p.side[0].packets_out - before[0] == 21);
-    alone = p.side[1].packets_out;
-    for (int i = 0; i < 10; i++) {
-        CHECK("told", pair_send(&p, 0, 1, 53, bytes_of("note", 4)) == ERR_OK);
-        pair_run(&p, p.now + (i ? 11 : 100) * MILLISECOND);
-        CHECK("known to have arrived", sctp_unacked_bytes(p.side[0].sctp) == 0);
-    }
-    CHECK("each by one packet", p.side[1].packets_out - alone == 10);
-    sctp_get_info(p.side[0].sctp, &info);
-    CHECK("nothing was sent twice", info.retransmitted_chunks == 0 && info.timeouts == 0);
-    pair_deinit(&p);
-}
-
 TEST(after_an_outage_the_backlog_goes_out_in_slow_start)
 {
     struct sctp_pair p;
@@ -491,6 +456,5 @@ TESTS(TEST_ROW(a_reader_who_pauses_stops_the_sender),
       TEST_ROW(a_window_unused_before_grows_after_a_timeout),
       TEST_ROW(overtaking_on_a_new_path_is_not_loss), TEST_ROW(a_path_that_reorders_is_learned),
       TEST_ROW(a_round_trip_grown_beyond_the_timeout_is_learned),
-      TEST_ROW(an_answer_brings_the_acknowledgement),
       TEST_ROW(after_an_outage_the_backlog_goes_out_in_slow_start),
       TEST_ROW(every_allocation_may_fail))
