@@ -115,11 +115,20 @@ void deliver_give_up(struct sctp *s, struct stream *st)
     close_message(s, st);
 }
 
+/* Usually nothing is parked, or only of other streams. */
+static bool may_have_parked(const struct sctp *s, const struct stream *st)
+{
+    return s->rx.park.count && (st->rx.is_open || st->rx.lanes[PARK_ORDERED].count ||
+                                st->rx.lanes[PARK_UNORDERED].count);
+}
+
 static uint32_t next_slot(const struct sctp *s, const struct stream *st)
 {
     const struct park *p = &s->rx.park;
     uint32_t message;
 
+    if (!may_have_parked(s, st))
+        return 0;
     if (st->rx.is_open) {
         message = open_message(s, st);
         return p->is_woven && !message ? 0 : park_find(p, message, st->rx.next_place);
@@ -163,7 +172,7 @@ void deliver_parked(struct sctp *s, usec now, struct stream *st)
         uint32_t slot;
 
         forward_advance(s, st);
-        slot = p->count ? next_slot(s, st) : 0;
+        slot = next_slot(s, st);
         if (!slot && is_stranded(s, st)) {
             deliver_give_up(s, st);
             continue;
