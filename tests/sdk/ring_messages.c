@@ -248,7 +248,7 @@ static bool go_round(struct rings *r, struct chain *core, size_t len)
 TEST(bytes_that_flow_allocate_nothing)
 {
     struct chain core;
-    struct pool *pool;
+    struct pool *pool = NULL;
     struct rings r;
 
     for (size_t i = 0; i < sizeof data; i++)
@@ -269,7 +269,7 @@ TEST(bytes_that_flow_allocate_nothing)
 TEST(moving_without_memory)
 {
     ALLOC_FAIL_EACH {
-        struct pool *core;
+        struct pool *core = NULL;
         struct rings r;
 
         alloc_pause();

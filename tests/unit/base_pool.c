@@ -165,7 +165,7 @@ TEST(pools_of_a_group_share_its_limit)
 {
     struct pool_group group = { .limit = 10, .floor = 3 };
     struct block *of_a[8], *of_b[8];
-    struct pool *a, *b;
+    struct pool *a = NULL, *b = NULL;
 
     CHECK("new", pool_new(&a, 8) == ERR_OK && pool_new(&b, 8) == ERR_OK);
     pool_join(a, &group);
