@@ -28,7 +28,7 @@ void cubic_on_ack(struct cubic *c, usec now, struct bytes ack);
 /* The receiver: takes a packet; true if it answers, and then the answer is in ack. */
 bool cubic_on_data(struct cubic *c, usec now, struct bytes packet, uint8_t ack[CUBIC_ACK_BYTES]);
 
-/* Of both: the delayed acknowledgement falls due, true as above; the sender's timeout is seen to. */
+/* Of both: the delayed acknowledgement is due, true as above; the sender's timeout is seen to. */
 bool cubic_tick(struct cubic *c, usec now, uint8_t ack[CUBIC_ACK_BYTES]);
 usec cubic_next_timeout(const struct cubic *c);
 
