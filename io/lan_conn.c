@@ -34,6 +34,7 @@ static void on_gone(uv_handle_t *handle)
 {
     struct lan_conn *c = handle->data;
 
+    io_loop_count_connections(c->loop, -1);
     free(c->in);
     free(c);
 }
@@ -212,6 +213,7 @@ static int new_conn(struct lan_conn **out, struct io_loop *loop, const struct la
         return ERR_NOMEM;
     }
     c->tcp.data = c;
+    io_loop_count_connections(loop, 1);
     return ERR_OK;
 }
 

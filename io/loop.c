@@ -235,11 +235,32 @@ static void begin_turn(struct io_loop *loop)
     current = loop;
 }
 
+static _Thread_local struct {
+    bool is_one, has_masked;
+    sigset_t before;
+} guest;
+
+static void mask_if_needed(const struct io_loop *loop)
+{
+    if (!guest.is_one || guest.has_masked || !loop->connections)
+        return;
+    guest.has_masked = true;
+    thread_begin_guest(&guest.before);
+}
+
+void io_loop_count_connections(struct io_loop *loop, int more)
+{
+    loop->connections += more;
+    mask_if_needed(loop);
+}
+
 bool io_loop_try_enter(struct io_loop *loop)
 {
     if (current || atomic_load_explicit(&loop->is_turn_wanted, memory_order_relaxed) ||
         pthread_mutex_trylock(&loop->turn))
         return false;
+    guest.is_one = true;
+    mask_if_needed(loop);
     current = loop;
     return true;
 }
@@ -251,6 +272,10 @@ void io_loop_leave(struct io_loop *loop)
     bool is_sooner = timers_next(loop) < loop->awake_at || uv_backend_timeout(&loop->uv) == 0;
 
     end_turn(loop);
+    guest.is_one = false;
+    if (guest.has_masked)
+        thread_end_guest(&guest.before);
+    guest.has_masked = false;
     if (!is_sooner)
         return;
     pthread_mutex_lock(&loop->queue);
@@ -264,8 +289,8 @@ static bool may_close(const struct io_loop *loop)
     return loop->is_stopping && !loop->is_closed && !loop->holds && !loop->tasks.count;
 }
 
-/* How long there is nothing to do, unless somebody brings it. */
-static usec time_to_sleep(struct io_loop *loop)
+/* How long there is nothing to do, unless somebody brings it; no longer than `until`. */
+static usec time_to_sleep(struct io_loop *loop, usec until)
 {
     usec wait = uv_backend_timeout(&loop->uv) == 0 ? 0 : 24 * (60 * MINUTE);
 
@@ -274,31 +299,29 @@ static usec time_to_sleep(struct io_loop *loop)
     if (!loop->is_asleep)
         wait = 0;
     pthread_mutex_unlock(&loop->queue);
-    loop->awake_at = timers_next(loop);
+    loop->awake_at = usec_min(timers_next(loop), until);
     if (wait && loop->awake_at != USEC_NEVER)
         wait = usec_clamp(loop->awake_at - io_now(), 0, wait);
     return wait;
 }
 
-/* Gives the turn to whoever wants it until a descriptor or a deadline needs the thread: libuv only
- * says what it waits for, so that we can wait for it without the lock. */
-static void sleep_and_wake(struct io_loop *loop)
+/* libuv only says what it waits for, so that we can wait for it without the lock. */
+static void watch(struct io_loop *loop, usec wait)
 {
     struct pollfd events = { .fd = uv_backend_fd(&loop->uv), .events = POLLIN };
-    usec wait = time_to_sleep(loop);
     struct timespec most = { .tv_sec = (time_t)(wait / SECOND),
                              .tv_nsec = (long)(wait % SECOND * 1000) };
 
-    end_turn(loop);
     if (wait)
         (void)ppoll(&events, 1, &most, NULL); /* whatever it says, the next round looks again */
-    begin_turn(loop);
+}
+
+static void note_awake(struct io_loop *loop)
+{
     pthread_mutex_lock(&loop->queue);
     loop->is_asleep = false;
     pthread_mutex_unlock(&loop->queue);
 }
-
-/* ---- Life ------------------------------------------------------------------------------------ */
 
 static void close_if_done(struct io_loop *loop)
 {
@@ -317,6 +340,90 @@ static bool run_round(struct io_loop *loop)
     close_if_done(loop);
     return uv_run(&loop->uv, UV_RUN_NOWAIT);
 }
+
+/* ---- Stand-ins ------------------------------------------------------------------------------- */
+
+static void set_watching(struct io_loop *loop, bool is_watching)
+{
+    pthread_mutex_lock(&loop->queue);
+    loop->is_watching = is_watching;
+    pthread_mutex_unlock(&loop->queue);
+}
+
+/* The thread's, while somebody else runs the loop, or did a moment ago and may again. */
+static void rest(struct io_loop *loop)
+{
+    usec until;
+
+    pthread_mutex_lock(&loop->queue);
+    loop->is_watching = false;
+    while (loop->has_stand_in || io_now() < loop->stood_in_at + IO_REST_US) {
+        struct timespec when;
+
+        until = (loop->has_stand_in ? io_now() : loop->stood_in_at) + IO_REST_US;
+        when = (struct timespec){ .tv_sec = (time_t)(until / SECOND),
+                                  .tv_nsec = (long)(until % SECOND * 1000) };
+        (void)pthread_cond_timedwait(&loop->alone, &loop->queue, &when);
+    }
+    pthread_mutex_unlock(&loop->queue);
+}
+
+/* Gives the turn to whoever wants it until a descriptor or a deadline needs the thread. */
+static void sleep_and_wake(struct io_loop *loop)
+{
+    usec wait = time_to_sleep(loop, USEC_NEVER);
+
+    set_watching(loop, true);
+    end_turn(loop);
+    watch(loop, wait);
+    rest(loop);
+    begin_turn(loop);
+    note_awake(loop);
+}
+
+static bool begin_standing_in(struct io_loop *loop)
+{
+    bool is_free;
+
+    pthread_mutex_lock(&loop->queue);
+    is_free = !loop->has_stand_in && !loop->is_stopping;
+    loop->has_stand_in |= is_free;
+    pthread_mutex_unlock(&loop->queue);
+    return is_free;
+}
+
+/* With the turn. A thread that rests goes on by itself, unless it is to do so at once; one that
+ * watches does so no longer than it meant to when it began. */
+static void end_standing_in(struct io_loop *loop, bool is_done)
+{
+    pthread_mutex_lock(&loop->queue);
+    loop->has_stand_in = false;
+    loop->stood_in_at = is_done ? io_now() : INT64_MIN / 2;
+    if (loop->is_watching)
+        uv_async_send(&loop->wake);
+    else if (!is_done)
+        pthread_cond_signal(&loop->alone);
+    pthread_mutex_unlock(&loop->queue);
+}
+
+void io_loop_stand_in(struct io_loop *loop, bool (*is_done)(void *ctx), void *ctx, usec until)
+{
+    bool stands_in = begin_standing_in(loop), has_come = false;
+
+    while (stands_in && run_round(loop) && !(has_come = is_done(ctx)) && io_now() < until) {
+        usec wait = time_to_sleep(loop, until);
+
+        end_turn(loop);
+        watch(loop, wait);
+        begin_turn(loop);
+        note_awake(loop);
+    }
+    if (stands_in)
+        end_standing_in(loop, has_come);
+    io_loop_leave(loop);
+}
+
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static void *thread_main(void *ctx)
 {
@@ -347,6 +454,7 @@ static int init_handles(struct io_loop *loop)
 
 static void free_memory(struct io_loop *loop)
 {
+    pthread_cond_destroy(&loop->alone);
     pthread_mutex_destroy(&loop->queue);
     pthread_mutex_destroy(&loop->turn);
     free(loop->heap);
@@ -362,9 +470,15 @@ int io_loop_new(struct io_loop **out)
 
     if (!loop)
         return ERR_NOMEM;
+    if (thread_cond_init(&loop->alone)) {
+        free(loop);
+        *out = NULL;
+        return ERR_NOMEM;
+    }
     pthread_mutex_init(&loop->turn, NULL);
     pthread_mutex_init(&loop->queue, NULL);
     loop->awake_at = USEC_NEVER;
+    loop->stood_in_at = INT64_MIN / 2;
     loop->posts = calloc(IO_POSTS_MAX, sizeof *loop->posts);
     if (loop->posts)
         err = init_handles(loop);

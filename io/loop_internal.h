@@ -37,7 +37,8 @@ struct io_loop {
     struct tasks after; /* until the turn ends */
     struct io_timer **heap;
     size_t timer_count, timers_reserved, heap_cap;
-    usec awake_at; /* until when the thread means to sleep */
+    usec awake_at;   /* until when the thread means to sleep */
+    int connections; /* io_loop_count_connections() */
     void *scratch;
 
     pthread_mutex_t queue; /* guards what follows; taken last */
@@ -46,8 +47,12 @@ struct io_loop {
     struct post *posts, *free_posts;
     size_t posts_used; /* entries of posts that were ever taken */
     size_t holds;
-    bool is_asleep; /* the thread has seen all tasks, and needs a wake-up to see more */
+    bool is_asleep; /* whoever runs the loop has seen all tasks, and needs a wake-up to see more */
     bool is_stopping, is_closed;
+    bool is_watching;     /* the thread waits for descriptors */
+    bool has_stand_in;    /* a guest does, in its place */
+    usec stood_in_at;     /* when the last one left */
+    pthread_cond_t alone; /* there is none, and none will come back soon */
 };
 
 /* timer.c: the least deadline; USEC_NEVER if none. */

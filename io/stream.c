@@ -405,7 +405,10 @@ static void free_stream(struct stream *s)
 
 static void on_closed(uv_handle_t *handle)
 {
-    free_stream(handle->data);
+    struct stream *s = handle->data;
+
+    io_loop_count_connections(s->loop, -1);
+    free_stream(s);
 }
 
 int stream_open(struct stream **out, struct io_loop *loop, const struct stream_config *cfg,
@@ -431,6 +434,7 @@ int stream_open(struct stream **out, struct io_loop *loop, const struct stream_c
         return err;
     }
     s->tcp.data = s->connect.data = s->write.data = s;
+    io_loop_count_connections(loop, 1);
     err = start(s, cfg);
     if (err)
         stream_close(s);

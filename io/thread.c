@@ -2,7 +2,7 @@
 
 #include <netinet/in.h>
 #include <resolv.h>
-#include <signal.h>
+#include <time.h>
 
 #include "core/base/err.h"
 
@@ -19,6 +19,46 @@ int thread_start(pthread_t *out, void *(*main)(void *ctx), void *ctx, const char
         return ERR_LIMIT;
     pthread_setname_np(*out, name);
     return ERR_OK;
+}
+
+static const sigset_t *only_pipe(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGPIPE);
+    return set;
+}
+
+void thread_begin_guest(sigset_t *before)
+{
+    sigset_t pipe;
+
+    pthread_sigmask(SIG_BLOCK, only_pipe(&pipe), before);
+}
+
+/* One that our own writing has raised waits for this thread alone, and is taken away. */
+void thread_end_guest(const sigset_t *before)
+{
+    const struct timespec now = { 0 };
+    sigset_t pending, pipe;
+
+    if (sigismember(before, SIGPIPE))
+        return;
+    sigpending(&pending);
+    if (sigismember(&pending, SIGPIPE))
+        (void)sigtimedwait(only_pipe(&pipe), NULL, &now);
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+int thread_cond_init(pthread_cond_t *c)
+{
+    pthread_condattr_t attr;
+    int failed;
+
+    if (pthread_condattr_init(&attr))
+        return ERR_NOMEM;
+    failed = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) || pthread_cond_init(c, &attr);
+    pthread_condattr_destroy(&attr);
+    return failed ? ERR_NOMEM : ERR_OK;
 }
 
 void thread_limit_resolver(void)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/thread.h"
 #include "sdk/connect.h"
 #include "sdk/devices.h"
 #include "sdk/internal.h"
@@ -163,7 +164,7 @@ static int start(void)
 
 static void init_once(void)
 {
-    (void)cond_init(&lib.changed); /* fails only for want of memory that glibc does not take */
+    (void)thread_cond_init(&lib.changed); /* fails only for want of memory that glibc does not take */
 }
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;

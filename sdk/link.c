@@ -93,6 +93,11 @@ static void on_filled(void *ctx, size_t len)
     link_turn_as_guest(ctx, len);
 }
 
+static void on_idle(void *ctx, bool (*is_done)(void *what), void *what, usec until)
+{
+    link_wait_as_guest(ctx, is_done, what, until);
+}
+
 static void tell_calls(void *ctx)
 {
     rings_tell(&((struct link *)ctx)->rings);
@@ -156,7 +161,9 @@ int link_new(struct link **out, enum link_side side, const struct recipient *pee
              const uint8_t *sid)
 {
     struct link *l = calloc(1, sizeof *l);
-    const struct ring_handler rings = { .wake = wake, .filled = on_filled, .ctx = l };
+    const struct ring_handler rings = {
+        .wake = wake, .filled = on_filled, .idle = on_idle, .ctx = l
+    };
     int err = ERR_NOMEM;
 
     *out = NULL;

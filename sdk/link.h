@@ -86,7 +86,8 @@ struct link {
     size_t window;                   /* what a ring to send may hold, as the rings were told */
     struct session_event event_left; /* by a call: not for it to handle */
     bool has_event_left;
-    usec guest_at; /* when a call last sent by itself: link_turn_as_guest() */
+    usec guest_at;    /* when a call last sent by itself: link_turn_as_guest() */
+    bool is_answered; /* something has come since */
     /* Bit i: channel i of the session has bytes for us; they have no room; it takes none now. */
     uint8_t rx_ready, rx_held, tx_full;
     bool is_described; /* the peer has our description: what comes later is trickled */
@@ -130,6 +131,10 @@ void link_turn(struct link *l);
 /* [any thread, without locks] The same by a call that has put `len` bytes into an empty ring, if
  * the loop is not running anything; at any rate the loop's thread will see to them. */
 void link_turn_as_guest(struct link *l, size_t len);
+
+/* [any thread, without locks] For a call that waits for the answer to what it has just sent: if it
+ * comes soon it is had without another thread's help. */
+void link_wait_as_guest(struct link *l, bool (*is_done)(void *what), void *what, usec until);
 
 /* The end, without any more words to the peer. `code` is for the calls. */
 void link_end(struct link *l, int code);

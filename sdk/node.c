@@ -193,6 +193,7 @@ static bool receive(struct link *l, unsigned channel)
     }
     len = session_recv_chain(l->session, io_now(), channel, space.chain, space.room, &ends);
     rings_rx_end(&l->rings, channel, ends);
+    l->is_answered |= len > 0;
     if (len == 0)
         on_none(l, channel);
     return len > 0;
@@ -419,15 +420,17 @@ void link_task(void *ctx)
     link_turn(l);
 }
 
-/* A call that sends again so soon is sending a stream of small pieces: these go better together, as
- * the loop's thread finds them. */
+/* A call that sends again so soon, unanswered, is sending a stream of small pieces: these go better
+ * together, as the loop's thread finds them. */
 #define GUEST_PAUSE_US  30
 #define GUEST_BYTES_MAX CHANNEL_MESSAGE_MAX
 
 static bool may_be_guest(const struct link *l, usec now)
 {
-    return l->phase == LINK_OPEN && !l->has_event_left && now - l->guest_at >= GUEST_PAUSE_US &&
-           l->outside && !outside_has_streams(l->outside);
+    bool is_stream = now - l->guest_at < GUEST_PAUSE_US && !l->is_answered;
+
+    return l->phase == LINK_OPEN && !l->has_event_left && !is_stream && l->outside &&
+           !outside_has_streams(l->outside);
 }
 
 void link_turn_as_guest(struct link *l, size_t len)
@@ -439,10 +442,26 @@ void link_turn_as_guest(struct link *l, size_t len)
         if (may_be_guest(l, now)) {
             is_done = drain(l, GUEST) && l->phase == LINK_OPEN;
             l->guest_at = now;
+            l->is_answered = false;
             set_timer(l);
         }
         io_loop_leave(lib.loop);
     }
     if (!is_done)
         io_loop_wake(lib.loop, &l->task);
+}
+
+#define TALK_US (2 * MILLISECOND) /* an answer that takes longer is not worth a thread's place */
+
+void link_wait_as_guest(struct link *l, bool (*is_done)(void *what), void *what, usec until)
+{
+    usec now = io_now();
+
+    if (!io_loop_try_enter(lib.loop))
+        return;
+    if (now - l->guest_at >= TALK_US) {
+        io_loop_leave(lib.loop);
+        return;
+    }
+    io_loop_stand_in(lib.loop, is_done, what, usec_min(until, l->guest_at + TALK_US));
 }

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 
 #include "hawser/hawser.h"
+#include "io/thread.h"
 #include "sdk/ring_parts.h"
 #include "sdk/wait.h"
 
@@ -116,7 +117,7 @@ int rings_init(struct rings *r, const struct ring_handler *h)
 
             chain_init(&ring->chain, r->pool[conds / RING_CHANNELS]);
             chain_init(&ring->parts, r->pool[conds / RING_CHANNELS]);
-            if (cond_init(&ring->moved))
+            if (thread_cond_init(&ring->moved))
                 break;
         }
     if (conds == 2 * RING_CHANNELS)

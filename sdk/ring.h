@@ -24,11 +24,14 @@
 #define RING_MESSAGE_MAX (256 * 1024)       /* a longer one arrives as several of this length */
 #define RINGS_MAX        (64 * 1024 * 1024) /* all rings of the process, floors aside */
 
-/* Both are called without the lock. wake: there is something for the network thread, soon. filled:
- * `len` bytes have just come into an empty ring; the caller may see to them itself. */
+/* All are called without the lock. wake: there is something for the network thread, soon. filled:
+ * `len` bytes have just come into an empty ring; the caller may see to them itself. idle: the caller
+ * waits for is_done(what), no longer than `until`, and may do so in its own way; it is asked again
+ * afterwards, and otherwise waits to be woken. */
 struct ring_handler {
     void (*wake)(void *ctx);
     void (*filled)(void *ctx, size_t len);
+    void (*idle)(void *ctx, bool (*is_done)(void *what), void *what, usec until);
     void *ctx;
 };
 

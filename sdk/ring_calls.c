@@ -234,23 +234,57 @@ static bool is_lossy(const struct rings *r, unsigned channel)
     return r->lossy >> channel & 1;
 }
 
+/* What a call waits for. */
+struct wanted {
+    struct rings *rings;
+    unsigned channel;
+    bool whole; /* a message */
+};
+
+/* How much there is of it now. */
+static size_t found(const struct wanted *w)
+{
+    struct rings *r = w->rings;
+
+    if (r->is_discarding || (!w->whole && is_lossy(r, w->channel)))
+        return 0;
+    return readable(&r->ring[RING_RX][w->channel], w->whole);
+}
+
+/* Whether waiting is over, also for want of anything to wait for. */
+static bool is_settled(const struct wanted *w)
+{
+    return found(w) > 0 || is_over(w->rings, w->channel) ||
+           (!w->whole && is_lossy(w->rings, w->channel));
+}
+
+static bool is_done(void *what)
+{
+    struct wanted *w = what;
+    bool is;
+
+    pthread_mutex_lock(&w->rings->lock);
+    is = is_settled(w);
+    pthread_mutex_unlock(&w->rings->lock);
+    return is;
+}
+
 /* Waits until there is something. 0: nothing came in time, or the end did, or the channel has
  * become one of messages alone. */
 static size_t wait_for(struct rings *r, unsigned channel, bool whole, int timeout_ms)
 {
-    struct ring *rx = &r->ring[RING_RX][channel];
+    struct wanted w = { .rings = r, .channel = channel, .whole = whole };
     usec until = timeout_ms > 0 ? deadline_of(timeout_ms) : USEC_NEVER;
     bool in_time = timeout_ms != 0;
 
-    for (;;) {
-        size_t len = r->is_discarding ? 0 : readable(rx, whole);
-
-        if (!whole && is_lossy(r, channel))
-            return 0;
-        if (len > 0 || is_over(r, channel) || !in_time)
-            return len;
-        in_time = sleep_on(r, rx, until);
+    if (in_time && !is_settled(&w)) {
+        pthread_mutex_unlock(&r->lock);
+        r->handler.idle(r->handler.ctx, is_done, &w, until);
+        pthread_mutex_lock(&r->lock);
     }
+    while (in_time && !is_settled(&w))
+        in_time = sleep_on(r, &r->ring[RING_RX][channel], until);
+    return found(&w);
 }
 
 static void unlock_and_wake(struct rings *r, unsigned channel, bool has_taken)

@@ -6,18 +6,6 @@
 #include "core/base/err.h"
 #include "io/loop.h"
 
-int cond_init(pthread_cond_t *c)
-{
-    pthread_condattr_t attr;
-    int failed;
-
-    if (pthread_condattr_init(&attr))
-        return ERR_NOMEM;
-    failed = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) || pthread_cond_init(c, &attr);
-    pthread_condattr_destroy(&attr);
-    return failed ? ERR_NOMEM : ERR_OK;
-}
-
 bool cond_wait_until(pthread_cond_t *c, pthread_mutex_t *lock, usec at)
 {
     struct timespec when = { .tv_sec = (time_t)(at / SECOND),

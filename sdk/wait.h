@@ -7,10 +7,8 @@
 
 #include "core/base/usec.h"
 
-/* 0, or a negative enum err. */
-int cond_init(pthread_cond_t *c);
-
-/* Waits once; spurious returns are possible. False: the moment has passed. USEC_NEVER: no limit. */
+/* Waits once, on a condition of thread_cond_init(); spurious returns are possible. False: the moment
+ * has passed. USEC_NEVER: no limit. */
 bool cond_wait_until(pthread_cond_t *c, pthread_mutex_t *lock, usec at);
 
 /* When timeout_ms from now is over; < 0 is never. */

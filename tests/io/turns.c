@@ -232,6 +232,115 @@ TEST(after_a_turn_the_loop_is_free)
     CHECK("not if it was taken back", none.count == 0);
 }
 
+/* ---- In the thread's place ------------------------------------------------------------------- */
+
+struct answer {
+    struct io_loop *loop;
+    pthread_t runner; /* who ran `come` */
+    bool has_come;
+};
+
+static void come(void *ctx)
+{
+    struct answer *a = ctx;
+
+    a->runner = pthread_self();
+    a->has_come = true;
+}
+
+static bool has_come(void *ctx)
+{
+    struct answer *a = ctx;
+
+    CHECK("asked in the turn", io_loop_is_current(a->loop));
+    return a->has_come;
+}
+
+static void *bring(void *ctx)
+{
+    struct answer *a = ctx;
+
+    CHECK("posted", io_loop_post(a->loop, come, a) == ERR_OK);
+    return NULL;
+}
+
+TEST(a_stand_in_runs_what_comes)
+{
+    struct answer a = { .loop = start() };
+    pthread_t thread;
+
+    for (int i = 0; i < 100; i++) {
+        a.has_come = false;
+        enter_as_guest(a.loop);
+        pthread_create(&thread, NULL, bring, &a);
+        io_loop_stand_in(a.loop, has_come, &a, USEC_NEVER);
+        CHECK("had", a.has_come && !io_loop_is_current(a.loop));
+        CHECK("without another thread", pthread_equal(a.runner, pthread_self()));
+        pthread_join(thread, NULL);
+    }
+    io_loop_run(a.loop, come, &a);
+    CHECK("then the loop's own thread goes on", !pthread_equal(a.runner, pthread_self()));
+    io_loop_free(a.loop);
+}
+
+TEST(a_stand_in_stays_no_longer_than_it_said)
+{
+    struct blocker b = { .gate = GATE_INIT };
+    struct answer a = { .loop = start() };
+    struct io_timer within, behind;
+    usec until;
+
+    enter_as_guest(a.loop);
+    CHECK("room", !io_timer_init(&within, a.loop, on_fired, &b) &&
+                      !io_timer_init(&behind, a.loop, on_fired, &b));
+    until = io_now() + 20 * MILLISECOND;
+    io_timer_set(&within, io_now() + MILLISECOND);
+    io_timer_set(&behind, until + MILLISECOND);
+    io_loop_stand_in(a.loop, has_come, &a, until);
+    CHECK("as long as that", io_now() >= until);
+    CHECK("deadlines meanwhile, and afterwards", GATE_WAIT(&b.gate, b.runs == 2));
+    enter_as_guest(a.loop);
+    io_timer_deinit(&within);
+    io_timer_deinit(&behind);
+    io_loop_leave(a.loop);
+    io_loop_free(a.loop);
+}
+
+#define TALKS 2000
+
+static void *stand_in_often(void *ctx)
+{
+    struct answer *a = ctx;
+
+    for (int left = TALKS; left;) {
+        if (!io_loop_try_enter(a->loop)) {
+            sched_yield();
+            continue;
+        }
+        io_loop_stand_in(a->loop, has_come, a, io_now() + left % 3 * 20);
+        left--;
+    }
+    return NULL;
+}
+
+TEST(many_stand_in_while_others_ask)
+{
+    struct answer a = { .loop = start() };
+    struct turns t = { .loop = a.loop };
+    pthread_t threads[GUESTS];
+
+    for (size_t i = 0; i < GUESTS; i++)
+        pthread_create(&threads[i], NULL, stand_in_often, &a);
+    for (size_t i = 0; i < TALKS; i++)
+        io_loop_run(a.loop, count_turn, &t);
+    for (size_t i = 0; i < GUESTS; i++)
+        pthread_join(threads[i], NULL);
+    io_loop_free(a.loop);
+    CHECK("nobody was left waiting", t.count == TALKS);
+}
+
 TESTS(TEST_ROW(guests_and_the_thread_take_turns), TEST_ROW(no_guest_while_something_runs),
       TEST_ROW(what_a_guest_sets_wakes_the_thread),
-      TEST_ROW(what_a_guest_opens_and_closes_is_seen_to), TEST_ROW(after_a_turn_the_loop_is_free))
+      TEST_ROW(what_a_guest_opens_and_closes_is_seen_to), TEST_ROW(after_a_turn_the_loop_is_free),
+      TEST_ROW(a_stand_in_runs_what_comes), TEST_ROW(a_stand_in_stays_no_longer_than_it_said),
+      TEST_ROW(many_stand_in_while_others_ask))

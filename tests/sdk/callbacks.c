@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/bytes.h"
+#include "io/thread.h"
 #include "sdk/wait.h"
 #include "tests/check.h"
 #include "tests/sdk/support/here.h"
@@ -204,7 +205,7 @@ TEST(ended_sessions_do_not_use_up_the_handles)
 /* Here the goodbyes have the usual time. */
 static int open_here(void **state)
 {
-    (void)cond_init(&seen.changed);
+    (void)thread_cond_init(&seen.changed);
     if (here_open(state) || hawser_set_option("flush_ms", NULL) ||
         hawser_set_option("sessions_max", "6"))
         return -1;

@@ -23,7 +23,17 @@ static inline void count_filled(void *ctx, size_t len)
     count_wake(ctx);
 }
 
-static const struct ring_handler counting = { .wake = count_wake, .filled = count_filled };
+static inline void stay(void *ctx, bool (*is_done)(void *what), void *what, usec until)
+{
+    (void)ctx;
+    (void)is_done;
+    (void)what;
+    (void)until;
+}
+
+static const struct ring_handler counting = { .wake = count_wake,
+                                              .filled = count_filled,
+                                              .idle = stay };
 
 /* As large as they ever get. */
 static inline int init(struct rings *r)
