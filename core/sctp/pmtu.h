@@ -1,5 +1,5 @@
-/* pmtu.h: what an association knows of how long packets may be on its path, and how what was cut for
- * a wider one travels: pmtu.c, part.c. */
+/* pmtu.h: what an association knows of how long packets may be on its path, and how what was cut
+ * for a wider one travels: pmtu.c, part.c. */
 #ifndef HAWSER_SCTP_PMTU_H
 #define HAWSER_SCTP_PMTU_H
 

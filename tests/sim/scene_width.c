@@ -1,5 +1,5 @@
-/* A transfer over paths of several widths: each is found, what was cut for a wide one passes a narrow
- * one, and few probes are spent. */
+/* A transfer over paths of several widths: each is found, what was cut for a wide one passes a
+ * narrow one, and few probes are spent. */
 #include "tests/sim/scene.h"
 
 #include <stdio.h>

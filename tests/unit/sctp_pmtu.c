@@ -3,6 +3,7 @@
 #include "core/sctp/sctp.h"
 
 #include "tests/check.h"
+#include "tests/support/alloc.h"
 #include "tests/support/sctp_pair.h"
 
 #define MS MILLISECOND
@@ -376,6 +377,12 @@ TEST(parts_that_do_not_fit)
     for (size_t i = 0; i < COUNT(parts); i++)
         CHECK(parts[i].claim, pair_inject_hex(&p, 0, parts[i].hex) == parts[i].verdict);
     CHECK("none closed", !p.side[0].is_closed && !p.side[1].is_closed);
+    pair_deinit(&p);
+    CHECK("up", pair_connect(&p, 1, &cfg, 20 * MS));
+    alloc_fail_nth(1);
+    CHECK("no memory for it", pair_inject_hex(&p, 0, parts[5].hex) == VERDICT_LIMIT);
+    alloc_fail_nth(0);
+    CHECK("the next time", pair_inject_hex(&p, 0, parts[5].hex) == VERDICT_TAKEN);
     pair_deinit(&p);
     cfg.without = SCTP_PARTS;
     CHECK("up", pair_connect(&p, 1, &cfg, 20 * MS));
