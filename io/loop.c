@@ -10,168 +10,6 @@
 /* Whose turn this thread has. */
 static _Thread_local const struct io_loop *current;
 
-/* ---- Tasks ----------------------------------------------------------------------------------- */
-
-static void append(struct tasks *list, struct io_task *task)
-{
-    task->next = NULL;
-    task->is_queued = true;
-    if (list->last)
-        list->last->next = task;
-    else
-        list->first = task;
-    list->last = task;
-    list->count++;
-}
-
-static struct io_task *take_first(struct tasks *list)
-{
-    struct io_task *task = list->first;
-
-    if (!task)
-        return NULL;
-    list->first = task->next;
-    if (!list->first)
-        list->last = NULL;
-    list->count--;
-    task->is_queued = false;
-    return task;
-}
-
-/* With the queue's lock. A thread that is not asleep looks at everything again before it is. */
-static void rouse(struct io_loop *loop)
-{
-    if (!loop->is_asleep)
-        return;
-    loop->is_asleep = false;
-    uv_async_send(&loop->wake);
-}
-
-static void enqueue(struct io_loop *loop, struct io_task *task)
-{
-    assert(!loop->is_closed);
-    append(&loop->tasks, task);
-    rouse(loop);
-}
-
-void io_loop_wake(struct io_loop *loop, struct io_task *task)
-{
-    pthread_mutex_lock(&loop->queue);
-    if (!task->is_queued)
-        enqueue(loop, task);
-    pthread_mutex_unlock(&loop->queue);
-}
-
-static bool remove_from(struct tasks *list, struct io_task *task)
-{
-    struct io_task *before = NULL, *t = list->first;
-
-    for (; t && t != task; t = t->next)
-        before = t;
-    if (!t)
-        return false;
-    if (before)
-        before->next = task->next;
-    else
-        list->first = task->next;
-    if (list->last == task)
-        list->last = before;
-    list->count--;
-    task->is_queued = false;
-    return true;
-}
-
-void io_loop_unwake(struct io_loop *loop, struct io_task *task)
-{
-    pthread_mutex_lock(&loop->queue);
-    if (task->is_queued && !remove_from(&loop->tasks, task) && io_loop_is_current(loop))
-        (void)remove_from(&loop->after, task);
-    pthread_mutex_unlock(&loop->queue);
-}
-
-/* Those that come meanwhile wait for the next round: sockets and timers have their turn. */
-static void run_tasks(struct io_loop *loop)
-{
-    struct io_task *task, taken;
-
-    pthread_mutex_lock(&loop->queue);
-    for (size_t left = loop->tasks.count; left && (task = take_first(&loop->tasks)); left--) {
-        taken = *task; /* task may be gone once fn runs */
-        pthread_mutex_unlock(&loop->queue);
-        taken.fn(taken.ctx);
-        pthread_mutex_lock(&loop->queue);
-    }
-    pthread_mutex_unlock(&loop->queue);
-}
-
-static void run_post(void *ctx)
-{
-    struct post *post = ctx, taken = *post;
-
-    pthread_mutex_lock(&taken.loop->queue);
-    post->next_free = taken.loop->free_posts;
-    taken.loop->free_posts = post;
-    pthread_mutex_unlock(&taken.loop->queue);
-    taken.fn(taken.ctx);
-}
-
-static struct post *take_post(struct io_loop *loop)
-{
-    struct post *post = loop->free_posts;
-
-    if (post)
-        loop->free_posts = post->next_free;
-    else if (loop->posts_used < IO_POSTS_MAX)
-        post = &loop->posts[loop->posts_used++];
-    return post;
-}
-
-int io_loop_post(struct io_loop *loop, io_fn *fn, void *ctx)
-{
-    struct post *post;
-
-    pthread_mutex_lock(&loop->queue);
-    post = take_post(loop);
-    if (post) {
-        *post = (struct post){ .loop = loop, .fn = fn, .ctx = ctx };
-        post->task.fn = run_post;
-        post->task.ctx = post;
-        enqueue(loop, &post->task);
-    }
-    pthread_mutex_unlock(&loop->queue);
-    return post ? ERR_OK : ERR_LIMIT;
-}
-
-struct errand {
-    io_fn *fn;
-    void *ctx;
-    uv_sem_t done;
-};
-
-static void run_errand(void *ctx)
-{
-    struct errand *e = ctx;
-
-    e->fn(e->ctx);
-    uv_sem_post(&e->done);
-}
-
-void io_loop_run(struct io_loop *loop, io_fn *fn, void *ctx)
-{
-    struct errand errand = { .fn = fn, .ctx = ctx };
-    struct io_task task = { .fn = run_errand, .ctx = &errand };
-
-    if (io_loop_is_current(loop)) {
-        fn(ctx);
-        return;
-    }
-    if (uv_sem_init(&errand.done, 0))
-        abort(); /* only for an invalid count */
-    io_loop_wake(loop, &task);
-    uv_sem_wait(&errand.done);
-    uv_sem_destroy(&errand.done);
-}
-
 bool io_loop_is_current(const struct io_loop *loop)
 {
     return current == loop;
@@ -190,7 +28,7 @@ void io_loop_release(struct io_loop *loop)
     assert(loop->holds > 0);
     loop->holds--;
     if (loop->is_stopping)
-        rouse(loop); /* under the lock: the handle closes under it too */
+        loop_rouse(loop); /* under the lock: the handle closes under it too */
     pthread_mutex_unlock(&loop->queue);
 }
 
@@ -201,7 +39,7 @@ void io_loop_after(struct io_loop *loop, struct io_task *task)
     assert(io_loop_is_current(loop));
     pthread_mutex_lock(&loop->queue);
     if (!task->is_queued)
-        append(&loop->after, task);
+        tasks_append(&loop->after, task);
     pthread_mutex_unlock(&loop->queue);
 }
 
@@ -218,7 +56,7 @@ static void end_turn(struct io_loop *loop)
         struct io_task taken;
 
         pthread_mutex_lock(&loop->queue);
-        taken = *take_first(&after);
+        taken = *tasks_take_first(&after);
         pthread_mutex_unlock(&loop->queue);
         taken.fn(taken.ctx);
     }
@@ -279,7 +117,7 @@ void io_loop_leave(struct io_loop *loop)
     if (!is_sooner)
         return;
     pthread_mutex_lock(&loop->queue);
-    rouse(loop);
+    loop_rouse(loop);
     pthread_mutex_unlock(&loop->queue);
 }
 
@@ -335,7 +173,7 @@ static void close_if_done(struct io_loop *loop)
 
 static bool run_round(struct io_loop *loop)
 {
-    run_tasks(loop);
+    tasks_run(loop);
     timers_fire(loop);
     close_if_done(loop);
     return uv_run(&loop->uv, UV_RUN_NOWAIT);
@@ -507,7 +345,7 @@ void io_loop_free(struct io_loop *loop)
     assert(!io_loop_is_current(loop));
     pthread_mutex_lock(&loop->queue);
     loop->is_stopping = true;
-    rouse(loop);
+    loop_rouse(loop);
     pthread_mutex_unlock(&loop->queue);
     pthread_join(loop->thread, NULL);
     left_open = uv_loop_close(&loop->uv);

@@ -60,10 +60,10 @@ void io_loop_unwake(struct io_loop *loop, struct io_task *task);
 bool io_loop_try_enter(struct io_loop *loop);
 void io_loop_leave(struct io_loop *loop);
 
-/* Of a guest, in place of io_loop_leave(): runs the loop, while its thread rests, until is_done(ctx)
- * says so, asked in the turn, or `until`. A caller that waits for an answer so has it without being
- * woken by another thread. Soon afterwards, unless there is a stand-in again, the thread goes on:
- * meanwhile nobody watches descriptors and deadlines, for IO_REST_US at most. */
+/* Of a guest, in place of io_loop_leave(): runs the loop, while its thread rests, until
+ * is_done(ctx), asked in the turn, or `until`. A caller that waits for an answer so has it without
+ * being woken by another thread. Soon afterwards, unless there is a stand-in again, the thread goes
+ * on: meanwhile nobody watches descriptors and deadlines, for IO_REST_US at most. */
 #define IO_REST_US 500
 void io_loop_stand_in(struct io_loop *loop, bool (*is_done)(void *ctx), void *ctx, usec until);
 

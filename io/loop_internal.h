@@ -1,6 +1,7 @@
 /* loop_internal.h: what the files of the loop share.
  *
- *     loop.c     turns: who may run the loop's callbacks when; tasks; life
+ *     loop.c     turns: who may run the loop's callbacks when; life
+ *     task.c     what other threads bring
  *     timer.c    deadlines */
 #ifndef HAWSER_IO_LOOP_INTERNAL_H
 #define HAWSER_IO_LOOP_INTERNAL_H
@@ -54,6 +55,14 @@ struct io_loop {
     usec stood_in_at;     /* when the last one left */
     pthread_cond_t alone; /* there is none, and none will come back soon */
 };
+
+/* task.c, with the queue's lock: NULL if there is none; wakes whoever runs the loop, if asleep. */
+void tasks_append(struct tasks *list, struct io_task *task);
+struct io_task *tasks_take_first(struct tasks *list);
+void loop_rouse(struct io_loop *loop);
+
+/* Runs those that wait, in the turn and without that lock. */
+void tasks_run(struct io_loop *loop);
 
 /* timer.c: the least deadline; USEC_NEVER if none. */
 usec timers_next(const struct io_loop *loop);

@@ -10,7 +10,7 @@
 /* name shows in debuggers, at most 15 characters. ERR_LIMIT. */
 int thread_start(pthread_t *out, void *(*main)(void *ctx), void *ctx, const char *name);
 
-/* Between the two a thread of the program is as one of ours to connections that are dead: no SIGPIPE
+/* Between the two a thread of the program may write to connections that are dead: no SIGPIPE
  * reaches the program. `before` is the caller's to keep. */
 void thread_begin_guest(sigset_t *before);
 void thread_end_guest(const sigset_t *before);

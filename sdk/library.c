@@ -164,7 +164,7 @@ static int start(void)
 
 static void init_once(void)
 {
-    (void)thread_cond_init(&lib.changed); /* fails only for want of memory that glibc does not take */
+    (void)thread_cond_init(&lib.changed); /* fails for want of memory, of which glibc takes none */
 }
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -25,7 +25,7 @@
 #define RINGS_MAX        (64 * 1024 * 1024) /* all rings of the process, floors aside */
 
 /* All are called without the lock. wake: there is something for the network thread, soon. filled:
- * `len` bytes have just come into an empty ring; the caller may see to them itself. idle: the caller
+ * `len` bytes have just come into an empty ring; the caller may see to them itself. idle: it
  * waits for is_done(what), no longer than `until`, and may do so in its own way; it is asked again
  * afterwards, and otherwise waits to be woken. */
 struct ring_handler {

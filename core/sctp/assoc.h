@@ -300,8 +300,7 @@ struct sctp {
 
     usec t1_at, t2_at, t3_at, t5_at, probe_at, pace_at, sack_at, heartbeat_at, heartbeat_lost_at,
         reconfig_at;
-    usec
-        overdue_at; /* when the oldest in flight will be taken for lost, once a later one is there */
+    usec overdue_at; /* when the oldest in flight is taken for lost, once a later one is there */
     usec pool_retry_at, hold_at, give_up_at;
 
     bool is_up_untold, is_closed_untold;

@@ -139,6 +139,18 @@ static void (*const calls[])(struct play *p, int end) = {
     do_keep_alive, do_close,        do_say,  do_overrun, do_wait,
 };
 
+static void take_events(struct play *p, int end)
+{
+    struct sctp_event ev;
+    struct channel_event told;
+
+    while (sctp_poll_event(p->two.sctp[end], &ev))
+        if (ev.type != SCTP_EVENT_UP && ev.type != SCTP_EVENT_CLOSED)
+            channel_input(&p->channels[end], p->two.now, &ev);
+    while (channel_poll_event(&p->channels[end], &told))
+        assert(told.type != CHANNEL_EVENT_OVERRUN || !p->is_honest[!end]);
+}
+
 static void drain(struct play *p)
 {
     bool has_moved = true;
@@ -146,15 +158,8 @@ static void drain(struct play *p)
     for (int turns = 0; has_moved && turns < 1000; turns++) {
         has_moved = false;
         for (int end = 0; end < 2; end++) {
-            struct sctp_event ev;
-            struct channel_event told;
-
             has_moved |= duo_move(&p->two, end);
-            while (sctp_poll_event(p->two.sctp[!end], &ev))
-                if (ev.type != SCTP_EVENT_UP && ev.type != SCTP_EVENT_CLOSED)
-                    channel_input(&p->channels[!end], p->two.now, &ev);
-            while (channel_poll_event(&p->channels[!end], &told))
-                assert(told.type != CHANNEL_EVENT_OVERRUN || !p->is_honest[end]);
+            take_events(p, !end);
         }
     }
     assert(!has_moved);

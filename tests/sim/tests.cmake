@@ -15,7 +15,8 @@ add_test(NAME sim/same-in-a-new-process
     COMMAND ${CMAKE_SOURCE_DIR}/tests/sim/same-in-a-new-process $<TARGET_FILE:sim>)
 
 # Scenarios of scene.h: one seed here, some hundred in the tests labelled `long`.
-foreach(scenario oracle round-trips loss matrix path width kill idle gigabit live glare hostile servers)
+foreach(scenario oracle round-trips loss matrix path width kill idle gigabit live glare hostile
+                 servers)
     add_test(NAME sim/${scenario} COMMAND sim --scenario ${scenario})
     set_tests_properties(sim/${scenario} PROPERTIES TIMEOUT 300)
     add_test(NAME sim/${scenario}-often COMMAND sim --scenario ${scenario} --seeds 2-200)
