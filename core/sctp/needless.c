@@ -80,7 +80,10 @@ bool needless_is_first_copy(struct sctp *s, usec now, uint32_t tsn, const struct
     if (!c->is_retransmitted || now - c->sent_at >= loss_least_rtt(s))
         return false;
     note_needless(s, tsn);
-    s->tx.is_timeout_needless |= s->tx.timeout_cwnd > 0;
+    /* The least round trip may be hearsay, and longer than this path's: then each answer looks too
+     * early, and to take every timeout back would leave one chunk to each of them. */
+    if (s->tx.timeout_cwnd && !s->tx.has_guessed)
+        s->tx.is_timeout_needless = s->tx.has_guessed = true;
     return true;
 }
 
@@ -120,5 +123,5 @@ void needless_change_path(struct sctp *s)
     s->tx.late_steps = 1;
     s->tx.late_events = 0;
     s->tx.timeout_cwnd = 0;
-    s->tx.is_timeout_needless = false;
+    s->tx.is_timeout_needless = s->tx.has_guessed = false;
 }
