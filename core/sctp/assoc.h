@@ -199,8 +199,7 @@ struct tx {
     uint64_t timeout_packet; /* the last one before T3 expired … */
     size_t timeout_cwnd;     /* … and the window then; 0: nothing to be taken back */
     bool is_timeout_needless;
-    bool
-        has_guessed; /* that one was, by time alone, and nothing sent once was acknowledged since */
+    bool has_guessed;   /* that, by time alone; no first answer came since */
     uint32_t probe_tsn; /* what the probe sent again */
     usec probe_rtts;    /* the wait before a probe: 2, more where probes came too early */
     bool was_probed;    /* its answer would tell whether it came too early */
