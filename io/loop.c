@@ -248,13 +248,14 @@ void io_loop_stand_in(struct io_loop *loop, bool (*is_done)(void *ctx), void *ct
 {
     bool stands_in = begin_standing_in(loop), has_come = false;
 
-    while (stands_in && run_round(loop) && !(has_come = is_done(ctx)) && io_now() < until) {
+    while (stands_in && !(has_come = is_done(ctx)) && io_now() < until) {
         usec wait = time_to_sleep(loop, until);
 
         end_turn(loop);
         watch(loop, wait);
         begin_turn(loop);
         note_awake(loop);
+        (void)run_round(loop);
     }
     if (stands_in)
         end_standing_in(loop, has_come);
