@@ -41,7 +41,7 @@ static void ack_one(struct pass *p, uint32_t tsn, struct tx_chunk *c)
         tx_leave_flight(s, c);
     } else if (c->state == TX_LOST) {
         s->tx.lost_count--;
-        needless_note_lost_acked(s, p->now, c);
+        needless_note_lost_acked(s, c);
     }
     c->state = TX_ACKED;
     if (!tx_is_of_old_path(s, c))
@@ -50,7 +50,6 @@ static void ack_one(struct pass *p, uint32_t tsn, struct tx_chunk *c)
         loss_note_acked(s, p->now, c);
     pmtu_note_acked(s, p->now, c);
     p->has_once |= !c->is_retransmitted;
-    s->tx.has_guessed &= c->is_retransmitted;
     p->bytes += tx_chunk_bytes(c);
     p->by_path += tx_is_of_old_path(s, c) ? 0 : tx_chunk_bytes(c);
     if (s->tx.is_timing && tsn == s->tx.rtt_tsn) {

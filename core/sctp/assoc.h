@@ -199,7 +199,6 @@ struct tx {
     uint64_t timeout_packet; /* the last one before T3 expired … */
     size_t timeout_cwnd;     /* … and the window then; 0: nothing to be taken back */
     bool is_timeout_needless;
-    bool has_guessed;   /* that, by time alone; no first answer came since */
     uint32_t probe_tsn; /* what the probe sent again */
     usec probe_rtts;    /* the wait before a probe: 2, more where probes came too early */
     bool was_probed;    /* its answer would tell whether it came too early */
@@ -430,7 +429,7 @@ void loss_change_path(struct sctp *s, usec now, usec hold_us, bool old_is_dead);
 
 /* needless.c */
 void needless_note_resent(struct sctp *s, uint32_t tsn, const struct tx_chunk *c);
-void needless_note_lost_acked(struct sctp *s, usec now, const struct tx_chunk *c);
+void needless_note_lost_acked(struct sctp *s, const struct tx_chunk *c);
 bool needless_is_first_copy(struct sctp *s, usec now, uint32_t tsn, const struct tx_chunk *c);
 void needless_note_duplicates(struct sctp *s, struct rd tsns, size_t count);
 void needless_note_event(struct sctp *s); /* a recovery begins */

@@ -40,6 +40,7 @@ struct cc_model {
     unsigned round;              /* how many there were */
     bool is_round_full;          /* the network, not the application, bounded part of this one */
     unsigned full_round;         /* how many of those there were */
+    unsigned probe_round;        /* the last of them when the last probe ended */
     uint64_t recent[CC_ROUNDS];  /* highest rate of each of the last of those, bytes per second */
     uint64_t best[2];            /* highest since the last probe for more, and before that */
     usec min_rtt_us, min_rtt_at; /* the least, and when it was seen */

@@ -226,6 +226,9 @@ bool cc_model_try_longer(struct cc_model *m, usec full_rtt_us)
 void cc_model_end_probe(struct cc_model *m)
 {
     m->is_shared = cc_model_has_queue(m);
+    if (m->probe_round == m->full_round)
+        return; /* the application said too little to tell */
+    m->probe_round = m->full_round;
     m->best[1] = m->best[0];
     m->best[0] = 0;
 }

@@ -62,7 +62,7 @@ static void note_needless(struct sctp *s, uint32_t tsn)
 }
 
 /* Not sent again yet. */
-void needless_note_lost_acked(struct sctp *s, usec now, const struct tx_chunk *c)
+void needless_note_lost_acked(struct sctp *s, const struct tx_chunk *c)
 {
     if (!tx_is_of_old_path(s, c))
         s->tx.throughput.found += tx_chunk_bytes(c);
@@ -71,19 +71,13 @@ void needless_note_lost_acked(struct sctp *s, usec now, const struct tx_chunk *c
         return;
     }
     s->tx.is_timeout_needless = true;
-    if (!c->is_retransmitted)
-        rto_add_sample(&s->rto, now - c->sent_at); /* or the next one would come as early */
 }
 
 bool needless_is_first_copy(struct sctp *s, usec now, uint32_t tsn, const struct tx_chunk *c)
 {
-    if (!c->is_retransmitted || now - c->sent_at >= loss_least_rtt(s))
-        return false;
+    if (!c->is_retransmitted || now - c->sent_at >= loss_least_rtt(s) * 3 / 4)
+        return false; /* the least may be a little more than could be */
     note_needless(s, tsn);
-    /* The least round trip may be hearsay, and longer than this path's: then each answer looks too
-     * early, and to take every timeout back would leave one chunk to each of them. */
-    if (s->tx.timeout_cwnd && !s->tx.has_guessed)
-        s->tx.is_timeout_needless = s->tx.has_guessed = true;
     return true;
 }
 
@@ -103,6 +97,8 @@ void needless_take_timeout_back(struct sctp *s)
     if (s->cc.cwnd_bytes < s->tx.timeout_cwnd)
         s->cc.cwnd_bytes = s->tx.timeout_cwnd;
     s->tx.timeout_cwnd = 0;
+    s->tx.newest_packet = s->tx.acked_packet = 0; /* what seemed to answer a copy need not have */
+    s->tx.probe_rtts = PROBE_RTTS_LEAST;          /* it soon shows if they were lost after all */
     for (uint32_t tsn = s->tx.next_tsn; tsn-- != s->tx.base_tsn;) {
         struct tx_chunk *c = tx_chunk_at(s, tsn);
 
@@ -123,5 +119,5 @@ void needless_change_path(struct sctp *s)
     s->tx.late_steps = 1;
     s->tx.late_events = 0;
     s->tx.timeout_cwnd = 0;
-    s->tx.is_timeout_needless = s->tx.has_guessed = false;
+    s->tx.is_timeout_needless = false;
 }

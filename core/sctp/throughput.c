@@ -8,8 +8,11 @@ void throughput_note_sent(struct sctp *s, usec now, struct tx_chunk *c)
     struct throughput *r = &s->tx.throughput;
     size_t flight = s->tx.flight_bytes - s->tx.old_flight_bytes;
 
-    if (flight == 0)
-        r->first_sent_at = r->delivered_at = now; /* a pause is nobody's slowness */
+    if (flight == 0) {
+        r->first_sent_at = r->delivered_at = now; /* a pause is nobody's slowness … */
+        if (!c->is_retransmitted)
+            r->app_limited_until = r->delivered ? r->delivered : 1; /* … but the application's */
+    }
     c->delivered = r->delivered;
     c->delivered_at = r->delivered_at;
     c->first_sent_at = r->first_sent_at;

@@ -249,7 +249,7 @@ TEST(every_kind_of_network)
         print_message("%-52s %6.3f %6lld ms %6.2f%% %8.3f%%\n", n->claim, r.share,
                       (long long)(r.queue_us / MS), 100 * r.resent, 100 * r.needless);
         CHECK(n->claim, 100 * r.share >= n->least_percent);
-        CHECK("more than there is cannot be", r.share <= 1.04);
+        CHECK("what waited behind a gap apart, no more than there is", r.share <= 1.2);
         CHECK("no queue of our own", r.queue_us <= n->queue_p95_ms * MS);
         CHECK("hardly anything again that has arrived", 1e6 * r.needless <= n->needless_ppm);
     }
