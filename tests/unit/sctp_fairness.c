@@ -1,4 +1,4 @@
-/* Several flows through one bottleneck: what each gets, against TCP's CUBIC and its like. */
+/* Several flows through one bottleneck: what each gets against CUBIC and against its like. */
 #include "tests/check.h"
 #include "tests/support/flows.h"
 
