@@ -1,10 +1,9 @@
 /* tcp: the kernel's TCP over loopback, the baseline of bulk throughput. */
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/bench/loopback.h"
 #include "tests/bench/pair.h"
 
 #define PORT 47001
@@ -12,23 +11,6 @@
 struct tcp {
     int listener, connection;
 };
-
-/* With the kernel's own default, whatever this machine prefers: pacing costs wake-ups here. */
-static int new_socket(void)
-{
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5);
-    return fd;
-}
-
-static struct sockaddr_in address(void)
-{
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(PORT) };
-
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return a;
-}
 
 static struct tcp *make(void)
 {
@@ -42,14 +24,10 @@ static struct tcp *make(void)
 static void *tcp_listen(void)
 {
     struct tcp *t = make();
-    struct sockaddr_in a = address();
-    int on = 1;
 
-    if (!t)
-        return NULL;
-    t->listener = new_socket();
-    setsockopt(t->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    return bind(t->listener, (struct sockaddr *)&a, sizeof a) || listen(t->listener, 1) ? NULL : t;
+    if (t)
+        t->listener = loopback_listen(PORT);
+    return t && t->listener >= 0 ? t : NULL;
 }
 
 static bool tcp_accept(void *ctx)
@@ -73,12 +51,10 @@ static bool tcp_acknowledge(void *ctx)
 static void *tcp_connect(void)
 {
     struct tcp *t = make();
-    struct sockaddr_in a = address();
 
-    if (!t)
-        return NULL;
-    t->connection = new_socket();
-    return connect(t->connection, (struct sockaddr *)&a, sizeof a) ? NULL : t;
+    if (t)
+        t->connection = loopback_connect(PORT);
+    return t && t->connection >= 0 ? t : NULL;
 }
 
 static bool tcp_send(void *ctx, const void *data, size_t len)

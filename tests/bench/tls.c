@@ -1,14 +1,12 @@
 /* tls: OpenSSL's TLS 1.3 with AES-128-GCM over the kernel's TCP, blocking calls: what an encrypted
  * stream costs without any of our transport. The certificate is made on the spot; nobody checks it,
  * as only the records matter here. */
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
+#include "tests/bench/loopback.h"
 #include "tests/bench/pair.h"
 
 #define PORT 47005
@@ -18,23 +16,6 @@ struct tls {
     SSL_CTX *context;
     SSL *ssl;
 };
-
-/* With the kernel's own default, whatever this machine prefers: pacing costs wake-ups here. */
-static int new_socket(void)
-{
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5);
-    return fd;
-}
-
-static struct sockaddr_in address(void)
-{
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(PORT) };
-
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return a;
-}
 
 static struct tls *make(const SSL_METHOD *method)
 {
@@ -64,14 +45,11 @@ static bool certify(SSL_CTX *context)
 static void *tls_listen(void)
 {
     struct tls *t = make(TLS_server_method());
-    struct sockaddr_in a = address();
-    int on = 1;
 
     if (!t || !certify(t->context))
         return NULL;
-    t->listener = new_socket();
-    setsockopt(t->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    return bind(t->listener, (struct sockaddr *)&a, sizeof a) || listen(t->listener, 1) ? NULL : t;
+    t->listener = loopback_listen(PORT);
+    return t->listener >= 0 ? t : NULL;
 }
 
 static bool tls_accept(void *ctx)
@@ -99,10 +77,9 @@ static bool tls_acknowledge(void *ctx)
 static void *tls_connect(void)
 {
     struct tls *t = make(TLS_client_method());
-    struct sockaddr_in a = address();
-    int fd = new_socket();
+    int fd = loopback_connect(PORT);
 
-    if (!t || connect(fd, (struct sockaddr *)&a, sizeof a))
+    if (!t || fd < 0)
         return NULL;
     t->ssl = SSL_new(t->context);
     return t->ssl && SSL_set_fd(t->ssl, fd) && SSL_connect(t->ssl) > 0 ? t : NULL;
