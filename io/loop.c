@@ -43,23 +43,47 @@ void io_loop_after(struct io_loop *loop, struct io_task *task)
     pthread_mutex_unlock(&loop->queue);
 }
 
+/* The next task behind the turn; one without fn behind the last. */
+static struct io_task next_after(struct io_loop *loop, struct ending *e)
+{
+    struct ending **at = &loop->endings;
+    struct io_task next = { .fn = NULL };
+    bool was_running = e->running != NULL;
+
+    pthread_mutex_lock(&loop->queue);
+    e->running = tasks_take_first(&e->left);
+    if (e->running) {
+        next = *e->running; /* it may be gone once fn has run */
+    } else {
+        while (*at != e)
+            at = &(*at)->next;
+        *at = e->next;
+    }
+    if (was_running)
+        pthread_cond_broadcast(&loop->ended);
+    pthread_mutex_unlock(&loop->queue);
+    return next;
+}
+
 /* Ends the turn and does what was to be done behind it: a thread that is woken so finds the loop
  * free. Meanwhile a guest may ask for the same again: each counts as done before it begins. */
 static void end_turn(struct io_loop *loop)
 {
-    struct tasks after = loop->after;
+    struct ending e = { .left = loop->after, .thread = pthread_self() };
+    bool has_any = e.left.count > 0;
+    struct io_task task;
 
-    loop->after = (struct tasks){ 0 };
+    if (has_any) {
+        pthread_mutex_lock(&loop->queue);
+        loop->after = (struct tasks){ 0 };
+        e.next = loop->endings;
+        loop->endings = &e;
+        pthread_mutex_unlock(&loop->queue);
+    }
     current = NULL;
     pthread_mutex_unlock(&loop->turn);
-    while (after.count) {
-        struct io_task taken;
-
-        pthread_mutex_lock(&loop->queue);
-        taken = *tasks_take_first(&after);
-        pthread_mutex_unlock(&loop->queue);
-        taken.fn(taken.ctx);
-    }
+    while (has_any && (task = next_after(loop, &e)).fn)
+        task.fn(task.ctx);
 }
 
 /* The loop's thread goes before guests, however many there are. */
@@ -294,6 +318,7 @@ static int init_handles(struct io_loop *loop)
 static void free_memory(struct io_loop *loop)
 {
     pthread_cond_destroy(&loop->alone);
+    pthread_cond_destroy(&loop->ended);
     pthread_mutex_destroy(&loop->queue);
     pthread_mutex_destroy(&loop->turn);
     free(loop->heap);
@@ -314,6 +339,7 @@ int io_loop_new(struct io_loop **out)
         *out = NULL;
         return ERR_NOMEM;
     }
+    pthread_cond_init(&loop->ended, NULL);
     pthread_mutex_init(&loop->turn, NULL);
     pthread_mutex_init(&loop->queue, NULL);
     loop->awake_at = USEC_NEVER;

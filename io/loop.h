@@ -50,7 +50,9 @@ struct io_task {
  * Cannot fail. */
 void io_loop_wake(struct io_loop *loop, struct io_task *task);
 
-/* [any thread] Takes the task back if it waits. On the loop's thread it will not run after this. */
+/* [any thread] Takes the task back if it waits. Whoever has the turn may rely on it: it will not
+ * run after this nor is it running, not even behind another thread's turn. The caller holds no lock
+ * that the task wants. */
 void io_loop_unwake(struct io_loop *loop, struct io_task *task);
 
 /* [any thread] Takes the turn, unless the loop's thread has or wants it, or another guest has it:

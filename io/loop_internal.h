@@ -27,6 +27,14 @@ struct tasks {
     size_t count;
 };
 
+/* What is to be done behind a turn that has ended, on the stack of the thread that had it. */
+struct ending {
+    struct tasks left;
+    const struct io_task *running; /* may be gone */
+    pthread_t thread;
+    struct ending *next;
+};
+
 struct io_loop {
     pthread_t thread;
 
@@ -50,10 +58,12 @@ struct io_loop {
     size_t holds;
     bool is_asleep; /* whoever runs the loop has seen all tasks, and needs a wake-up to see more */
     bool is_stopping, is_closed;
-    bool is_watching;     /* the thread waits for descriptors */
-    bool has_stand_in;    /* a guest does, in its place */
-    usec stood_in_at;     /* when the last one left */
-    pthread_cond_t alone; /* there is none, and none will come back soon */
+    bool is_watching;       /* the thread waits for descriptors */
+    bool has_stand_in;      /* a guest does, in its place */
+    usec stood_in_at;       /* when the last one left */
+    pthread_cond_t alone;   /* there is none, and none will come back soon */
+    struct ending *endings; /* of turns whose tasks are being worked off */
+    pthread_cond_t ended;   /* one of these has run */
 };
 
 /* task.c, with the queue's lock: NULL if there is none; wakes whoever runs the loop, if asleep. */

@@ -73,11 +73,33 @@ static bool remove_from(struct tasks *list, struct io_task *task)
     return true;
 }
 
+/* With the turn and the queue's lock: the task waits for the end of this turn, or is one of those
+ * that a thread is working off behind its own. */
+static void take_back_after(struct io_loop *loop, struct io_task *task)
+{
+    bool is_found = remove_from(&loop->after, task);
+
+    for (struct ending *e = loop->endings; e && !is_found; e = e->next)
+        is_found = remove_from(&e->left, task);
+}
+
+/* Another thread, whose turn is over, is running it. */
+static bool is_run_after(const struct io_loop *loop, const struct io_task *task)
+{
+    const struct ending *e = loop->endings;
+
+    while (e && (e->running != task || pthread_equal(e->thread, pthread_self())))
+        e = e->next;
+    return e != NULL;
+}
+
 void io_loop_unwake(struct io_loop *loop, struct io_task *task)
 {
     pthread_mutex_lock(&loop->queue);
     if (task->is_queued && !remove_from(&loop->tasks, task) && io_loop_is_current(loop))
-        (void)remove_from(&loop->after, task);
+        take_back_after(loop, task);
+    while (io_loop_is_current(loop) && is_run_after(loop, task))
+        pthread_cond_wait(&loop->ended, &loop->queue);
     pthread_mutex_unlock(&loop->queue);
 }
 

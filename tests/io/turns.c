@@ -232,6 +232,75 @@ TEST(after_a_turn_the_loop_is_free)
     CHECK("not if it was taken back", none.count == 0);
 }
 
+static void ask_for_two(void *ctx)
+{
+    struct turns *two = ctx;
+
+    io_loop_after(two[0].loop, &two[0].task);
+    io_loop_after(two[0].loop, &two[1].task);
+}
+
+struct taking {
+    struct io_loop *loop;
+    struct io_task *task;
+    struct blocker *blocker;
+};
+
+/* What the task needs may be freed behind io_loop_unwake(). */
+static void *take_back_as_guest(void *ctx)
+{
+    struct taking *t = ctx;
+
+    enter_as_guest(t->loop);
+    io_loop_unwake(t->loop, t->task);
+    gate_lock(&t->blocker->gate);
+    t->blocker->runs++;
+    gate_unlock(&t->blocker->gate);
+    io_loop_leave(t->loop);
+    return NULL;
+}
+
+/* Until another guest has the turn, or has had it. */
+static size_t wait_for_guest(struct io_loop *loop, struct blocker *b)
+{
+    size_t runs = 0;
+
+    while (!runs && io_loop_try_enter(loop)) {
+        io_loop_leave(loop);
+        gate_lock(&b->gate);
+        runs = b->runs;
+        gate_unlock(&b->gate);
+    }
+    return runs;
+}
+
+/* One thread's turn is over, and it is amid what was to be done behind it; another has the turn. */
+TEST(what_is_taken_back_does_not_run_behind_an_earlier_turn)
+{
+    struct blocker b = { .gate = GATE_INIT };
+    struct turns two[2] = { { .loop = start() } };
+    struct taking taking = { .loop = two[0].loop, .task = &two[0].task, .blocker = &b };
+    pthread_t thread;
+    size_t taken;
+
+    two[0].task = (struct io_task){ .fn = block, .ctx = &b };
+    two[1].task = (struct io_task){ .fn = count_turn, .ctx = &two[1] };
+    io_loop_run(two[0].loop, ask_for_two, two);
+    CHECK("the first runs", GATE_WAIT(&b.gate, b.is_in));
+    enter_as_guest(two[0].loop);
+    io_loop_unwake(two[0].loop, &two[1].task);
+    io_loop_leave(two[0].loop);
+    pthread_create(&thread, NULL, take_back_as_guest, &taking);
+    taken = wait_for_guest(two[0].loop, &b);
+    gate_lock(&b.gate);
+    b.may_go = true;
+    gate_unlock(&b.gate);
+    pthread_join(thread, NULL);
+    io_loop_free(two[0].loop);
+    CHECK("one that runs is waited for", taken == 0);
+    CHECK("one that does not never will", two[1].count == 0);
+}
+
 /* ---- In the thread's place ------------------------------------------------------------------- */
 
 struct answer {
@@ -342,5 +411,6 @@ TEST(many_stand_in_while_others_ask)
 TESTS(TEST_ROW(guests_and_the_thread_take_turns), TEST_ROW(no_guest_while_something_runs),
       TEST_ROW(what_a_guest_sets_wakes_the_thread),
       TEST_ROW(what_a_guest_opens_and_closes_is_seen_to), TEST_ROW(after_a_turn_the_loop_is_free),
+      TEST_ROW(what_is_taken_back_does_not_run_behind_an_earlier_turn),
       TEST_ROW(a_stand_in_runs_what_comes), TEST_ROW(a_stand_in_stays_no_longer_than_it_said),
       TEST_ROW(many_stand_in_while_others_ask))
