@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "io/thread.h"
 #include "sdk/connect.h"
 #include "sdk/devices.h"
@@ -13,6 +15,13 @@
 #include "sdk/wait.h"
 
 struct library lib = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* A program may end without hawser_deinit(), while our threads are at work: OpenSSL must not free at
+ * its exit what they use. Only who is the first to call it can ask for that. */
+__attribute__((constructor)) static void keep_openssl_to_the_end(void)
+{
+    (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+}
 
 int code_of_err(int err)
 {

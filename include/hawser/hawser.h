@@ -107,13 +107,14 @@ HAWSER_API void hawser_set_log(enum hawser_log_level most, hawser_log_cb *cb, vo
 
 /* Starts the library for the user `local_id` (1…64 of [A-Za-z0-9._@-]): selects the key of that
  * label under $HAWSER_HOME/keys, making one if there is none. Needs no network to succeed. Same ID
- * again: 0. Another ID: sessions of the first are closed (-14) and it rebinds.
+ * again: 0. Another ID: sessions of the first are ended, as by hawser_disconnect(), and it rebinds.
  * HAWSER_ERR_INVALID: bad local_id, unusable home, broken config (the log says which);
  * HAWSER_ERR_NO_MEMORY. Not to be called at the same time as hawser_deinit(). */
 HAWSER_API int hawser_init(const char *local_id);
 
 /* Completes every pending connect with -19 and every blocked call with -14, runs their callbacks,
- * then frees everything. Not from a callback (HAWSER_ERR_INVALID). */
+ * then frees everything. Not from a callback (HAWSER_ERR_INVALID). A program that ends without it
+ * tells its peers nothing: to them its sessions are lost "dead_ms" later (-13). */
 HAWSER_API int hawser_deinit(void);
 
 /* The same for applications with a login of their own: binds the signaling listener to the
@@ -136,8 +137,8 @@ HAWSER_API int hawser_keygen(const char *label, char id[HAWSER_ID_MAX]);
 /* Pairs this user with the device whose pairing line is `invite`; stores its card and the grant
  * it answers, and fills in its ID. Blocks up to timeout_ms (clamped as in hawser_connect()).
  * Where no broker is configured, the one that the line names is taken and kept in config.json.
- * HAWSER_ERR_INVALID: not a pairing line. HAWSER_ERR_UNAUTHORISED: expired, used up or wrong
- * secret. HAWSER_ERR_OFFLINE, HAWSER_ERR_TIMEOUT. Not from a callback. */
+ * HAWSER_ERR_INVALID: not a pairing line. HAWSER_ERR_UNAUTHORISED: expired, used by another or
+ * wrong secret. HAWSER_ERR_OFFLINE, HAWSER_ERR_TIMEOUT. Not from a callback. */
 HAWSER_API int hawser_pair(const char *invite, int timeout_ms, char id[HAWSER_ID_MAX]);
 
 /* ---- Connecting ----------------------------------------------------------------------------- */
@@ -359,7 +360,7 @@ HAWSER_API int hawser_session_pairs(int handle, struct hawser_pair *pairs, int m
 
 struct hawser_buffer {
     uint32_t unsent; /* accepted and not yet acknowledged by the peer's transport */
-    uint32_t unread; /* received and not yet taken by hawser_recv_data() */
+    uint32_t unread; /* received and not yet taken by the application */
     uint32_t free;   /* how much hawser_send_data() would take now */
 };
 

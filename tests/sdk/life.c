@@ -1,6 +1,11 @@
 /* life.c: initialising and ending for ever, app and device in one process. */
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
 
 #include "core/base/bytes.h"
 #include "sdk/internal.h"
@@ -130,6 +135,23 @@ TEST(the_invite_tells_the_broker)
     directory_remove(directory);
 }
 
+static void on_openssl_freed(void)
+{
+    _exit(EXIT_FAILURE);
+}
+
+/* Threads of the library that still run would use what OpenSSL has freed, and crash. */
+TEST(a_program_may_end_without_deinit)
+{
+    int status = -1;
+    pid_t child = fork();
+
+    if (child == 0)
+        exit(!OPENSSL_atexit(on_openssl_freed) || hawser_init(USER));
+    CHECK("a child", child > 0 && waitpid(child, &status, 0) == child);
+    CHECK("ends as it meant to", WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS);
+}
+
 static int deinit_code, device_code;
 
 static void call_from_callback(void *ctx, const char *trace_id, int result)
@@ -160,4 +182,5 @@ TEST(a_callback_may_not_end_it_all)
 
 TESTS_BETWEEN(here_open, here_close, TEST_ROW(init_and_deinit_for_ever),
               TEST_ROW(deinit_ends_every_blocked_call), TEST_ROW(another_user_takes_over),
-              TEST_ROW(the_invite_tells_the_broker), TEST_ROW(a_callback_may_not_end_it_all))
+              TEST_ROW(the_invite_tells_the_broker), TEST_ROW(a_program_may_end_without_deinit),
+              TEST_ROW(a_callback_may_not_end_it_all))
