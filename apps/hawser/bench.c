@@ -90,8 +90,8 @@ static int run_device(const struct bench *b, const struct options *o, const char
 static int run(struct bench *b, const struct options *o, const char *operand)
 {
     if (b->is_local + b->is_device + (operand != NULL) != 1 + b->is_device) {
-        say_error(b->is_device ? "--serve: the label of the device's key is missing, or too much"
-                               : "either the ID of a device or --local");
+        say_error(b->is_device ? "bench --serve takes the label of the device's key, and no --local"
+                               : "bench: give the ID of a device, or --local; --help tells more");
         return EXIT_CODE_USAGE;
     }
     b->load = read_channels(b->channels);

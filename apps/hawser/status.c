@@ -25,10 +25,12 @@ static void say_media(const char *name, const json_t *media)
 static void say_device(const json_t *info)
 {
     say("program  %s %s", control_text(info, "program", "?"), control_text(info, "version", "?"));
-    say("sessions %lld", (long long)control_number(info, "sessions", 0));
+    if (json_object_get(info, "sessions"))
+        say("sessions %lld", (long long)control_number(info, "sessions", 0));
     say_media("video", json_object_get(info, "video"));
     say_media("audio", json_object_get(info, "audio"));
-    say("files    %s", json_is_true(json_object_get(info, "files")) ? "served" : "not served");
+    if (json_object_get(info, "files"))
+        say("files    %s", json_is_true(json_object_get(info, "files")) ? "served" : "not served");
 }
 
 static const char *rate_of(uint64_t bytes, char text[32])
