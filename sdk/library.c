@@ -16,8 +16,8 @@
 
 struct library lib = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-/* A program may end without hawser_deinit(), while our threads are at work: OpenSSL must not free at
- * its exit what they use. Only who is the first to call it can ask for that. */
+/* A program may end without hawser_deinit(), while our threads are at work: OpenSSL must not free
+ * at its exit what they use. Only who is the first to call it can ask for that. */
 __attribute__((constructor)) static void keep_openssl_to_the_end(void)
 {
     (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);

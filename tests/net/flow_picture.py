@@ -1,4 +1,5 @@
 """Rates and queues over time as a picture: a row of panels for each scene."""
+import math
 
 WIDTH, LEFT, TOP, GAP = 430, 70, 100, 66
 RATE_HEIGHT, QUEUE_HEIGHT, SCENE_GAP = 150, 60, 92
@@ -23,6 +24,10 @@ class Panel:
         return (self.x + WIDTH * min(x / self.x_most, 1),
                 self.y + self.height * (1 - min(max(y, 0) / self.y_most, 1)))
 
+    def within(self, xs, ys):
+        """The points up to the end of the axis: what is measured may last a little longer."""
+        return [(x, y) for x, y in zip(xs, ys) if x <= self.x_most]
+
     def frame(self, steps, unit):
         for i in range(steps + 1):
             value = self.y_most * i / steps
@@ -39,18 +44,18 @@ class Panel:
             yield _text(x, self.y + self.height + 16, f"{value:g} s", 11, "middle", colour="#666")
 
     def line(self, xs, ys, colour, width=1.6):
-        points = " ".join("{:.1f},{:.1f}".format(*self.place(x, y)) for x, y in zip(xs, ys))
+        points = " ".join("{:.1f},{:.1f}".format(*self.place(x, y)) for x, y in self.within(xs, ys))
         yield (f'<polyline points="{points}" fill="none" stroke="{colour}" '
                f'stroke-width="{width}" stroke-linejoin="round"/>')
 
     def area(self, xs, ys, colour):
-        points = [self.place(xs[0], 0), *(self.place(x, y) for x, y in zip(xs, ys)),
-                  self.place(xs[-1], 0)]
+        inside = self.within(xs, ys)
+        points = [self.place(x, y) for x, y in [(inside[0][0], 0), *inside, (inside[-1][0], 0)]]
         yield (f'<polygon points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}" '
                f'fill="{colour}" fill-opacity="0.55"/>')
 
     def dots(self, xs, ys, colour):
-        for x, y in (self.place(*point) for point in zip(xs, ys)):
+        for x, y in (self.place(*point) for point in self.within(xs, ys)):
             yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.8" fill="{colour}"/>'
 
     def limit(self, value, text):
@@ -77,7 +82,7 @@ def _rates(scene, x, y):
 
 def _answers(scene, x, y):
     most = max(*scene["answers"]["ms"], scene["limit_ms"]) * 1.1
-    panel = Panel(x, y, RATE_HEIGHT, scene["seconds"], round(most, -1) or 10)
+    panel = Panel(x, y, RATE_HEIGHT, scene["seconds"], 20 * math.ceil(most / 20))
     yield from panel.frame(4, "answer, ms")
     yield from panel.dots(scene["answers"]["s"], scene["answers"]["ms"], COLOURS["command"])
     yield from panel.limit(scene["limit_ms"], "95 of 100 are to be below")
