@@ -70,6 +70,16 @@ static void give_up_open(struct sctp *s, uint32_t point)
     }
 }
 
+/* The ordered message that is being read will move `due` on itself, at its end. And whether one that
+ * waits has all its fragments is, in DATA, found by one after the other: too much for each of those
+ * of another message that is being read, behind which it is soon enough. */
+static bool is_too_early(const struct sctp *s, const struct stream *st, enum park_kind kind)
+{
+    bool is_in_order = st->rx.kind == PARK_ORDERED && kind == PARK_ORDERED;
+
+    return st->rx.is_open && (is_in_order || (!s->rx.park.is_woven && st->rx.lanes[kind].count));
+}
+
 /* Moves `due` over one number, or over those that nothing is parked of. False: not now. */
 static bool skip_one(struct sctp *s, struct stream *st, enum park_kind kind)
 {
@@ -79,8 +89,7 @@ static bool skip_one(struct sctp *s, struct stream *st, enum park_kind kind)
 
     s->rx.skip_steps--;
     if (st->rx.is_open && st->rx.kind == kind && st->rx.number == due) {
-        if (kind == PARK_ORDERED)
-            return false; /* it was whole, and is on its way to the reader */
+        /* unordered: nothing behind it waits for its end */
     } else if (message && park_is_whole(&s->rx.park, message)) {
         if (kind == PARK_ORDERED)
             return false; /* has its turn before those behind it are skipped */
@@ -105,6 +114,8 @@ void forward_advance(struct sctp *s, struct stream *st)
         while (st->rx.is_skipping[kind]) {
             if (deliver_ahead(s, st, kind, st->rx.skip_to[kind]) < 0) {
                 st->rx.is_skipping[kind] = false;
+            } else if (is_too_early(s, st, kind)) {
+                break;
             } else if (st->rx.lanes[kind].count == 0) {
                 deliver_advance(s, st, kind, st->rx.skip_to[kind] + 1);
             } else if (s->rx.skip_steps == 0 || !skip_one(s, st, kind)) {
@@ -129,10 +140,11 @@ static void skip(struct sctp *s, const struct forward_skip *k)
 {
     enum park_kind kind = k->is_unordered ? PARK_UNORDERED : PARK_ORDERED;
     struct stream *st = stream_find(s, k->stream);
+    bool is_woven = s->rx.park.is_woven; /* in DATA TSNs have told what is given up */
 
     if (!st || deliver_ahead(s, st, kind, k->ssn) < 0)
         return;
-    if (st->rx.is_open && st->rx.kind == kind &&
+    if (is_woven && st->rx.is_open && st->rx.kind == kind &&
         deliver_ahead(s, st, kind, k->ssn) >= deliver_ahead(s, st, kind, st->rx.number))
         deliver_give_up(s, st);
     if (!st->rx.is_skipping[kind] ||

@@ -161,6 +161,62 @@ TEST(a_jump_over_much_that_waits_takes_several_packets)
     pair_deinit(&p);
 }
 
+static void put_data(const struct sctp_pair *p, struct wr *w, uint32_t n, uint8_t flags)
+{
+    const struct data_chunk d = { .tsn = p->initial_tsn[0] + n - 1,
+                                  .flags = flags,
+                                  .payload.len = 1 };
+
+    data_header_encode(w, &d);
+    wr_zero(w, 4);
+}
+
+/* In DATA: while a message is being read another one waits that is whole, in very many fragments,
+ * and is not to be skipped. To find that out for each fragment that is read would take this test
+ * many times as long. */
+TEST(what_waits_behind_an_open_message_is_not_searched_for_each_of_its_fragments)
+{
+    enum { READ = 60000, FIRST = READ + 2, WAITING = 5000, PER_PACKET = 50 };
+    struct sctp_config cfg = { .streams_max = STREAMS, .without = SCTP_I_DATA };
+    struct forward_skip skip = { 0, false, 5 };
+    uint8_t bytes[64 + 20 * PER_PACKET];
+    struct wr w = wr_of(bytes, sizeof bytes);
+    const struct stream *st;
+    struct sctp_pair p;
+
+    CHECK("up", pair_connect(&p, 1, &cfg, MILLISECOND));
+    p.is_cut = true;
+    put_data(&p, &w, 1, DATA_UNORDERED | DATA_BEGINS);
+    pair_inject(&p, 1, p.tag[1], wr_written(&w));
+    for (uint32_t i = 0; i < WAITING; i++) {
+        w = wr_of(bytes, sizeof bytes);
+        put_data(&p, &w, FIRST + i,
+                 (uint8_t)((i == 0 ? DATA_BEGINS : 0) | (i + 1 == WAITING ? DATA_ENDS : 0)));
+        pair_inject(&p, 1, p.tag[1], wr_written(&w));
+        pair_drain(&p);
+    }
+    w = wr_of(bytes, sizeof bytes);
+    forward_encode(&w, false, p.initial_tsn[0], &skip, 1);
+    pair_inject(&p, 1, p.tag[1], wr_written(&w));
+    st = stream_find(p.side[1].sctp, 0);
+    for (uint32_t n = 2; n <= READ;) {
+        w = wr_of(bytes, sizeof bytes);
+        for (unsigned i = 0; i < PER_PACKET && n <= READ; i++, n++)
+            put_data(&p, &w, n, DATA_UNORDERED);
+        pair_inject(&p, 1, p.tag[1], wr_written(&w));
+        pair_drain(&p);
+    }
+    CHECK("it waits", p.side[1].sctp->rx.park.count == WAITING && st->rx.due[0] == 0);
+    w = wr_of(bytes, sizeof bytes);
+    put_data(&p, &w, READ + 1, DATA_UNORDERED | DATA_ENDS);
+    pair_inject(&p, 1, p.tag[1], wr_written(&w));
+    pair_drain(&p);
+    CHECK("it was not skipped",
+          p.side[1].received[0].messages == 2 && p.side[1].received[0].bytes == READ + 1 + WAITING);
+    CHECK("those behind it were", st->rx.due[0] == 6 && !p.side[1].is_closed);
+    pair_deinit(&p);
+}
+
 TEST(messages_are_told_when_they_are_whole)
 {
     struct sctp_pair p;
@@ -196,4 +252,5 @@ TESTS(TEST_ROW(messages_begun_and_never_ended_are_bounded),
       TEST_ROW(a_million_tiny_messages_woven_are_bounded),
       TEST_ROW(what_waits_does_not_keep_out_what_it_waits_for),
       TEST_ROW(a_jump_over_much_that_waits_takes_several_packets),
+      TEST_ROW(what_waits_behind_an_open_message_is_not_searched_for_each_of_its_fragments),
       TEST_ROW(messages_are_told_when_they_are_whole))

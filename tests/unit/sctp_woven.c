@@ -190,6 +190,9 @@ static const struct {
     { "FSNs with a hole are waited for", "i1 0 0 0 B 9; i2 0 0 4 E 9; r0", "a", true, false, 2 },
 
     { "FORWARD-TSN over what never came", "f3 0 2; d4 0 3 BE 9; r0", "d.", false, false, 4 },
+    { "a whole message that waits for its turn is kept, and the others skipped all the same",
+      "d1 0 0 BU 9; d3 0 0 B 9; d4 0 0 E 9; f1 0 5; d2 0 0 EU 9; r0; d5 0 6 BE 9; r0", "a.a.g.",
+      false, false, 5 },
     { "what waited is delivered", "d2 0 1 BE 9; r0; f1 0 0; r0", "b.", false, false, 2 },
     { "whole messages between are kept", "d2 0 1 BE 9; d4 0 3 BE 9; f5 0 4; d6 0 5 BE 9; r0",
       "b.d.f.", false, false, 6 },
