@@ -194,9 +194,9 @@ static bool receive(struct link *l, unsigned channel)
     len = session_recv_chain(l->session, io_now(), channel, space.chain, space.room, &ends);
     rings_rx_end(&l->rings, channel, ends);
     l->is_answered |= len > 0;
-    if (len == 0)
+    if (len == 0 && !ends)
         on_none(l, channel);
-    return len > 0;
+    return len > 0 || ends;
 }
 
 static bool pump_rx(struct link *l)

@@ -387,7 +387,7 @@ size_t channel_recv_chain(struct channel_set *c, usec now, unsigned channel, str
     if (channel_peer_is_lossy(c, channel)) {
         if (!sctp_recv_whole(c->sctp, (uint16_t)channel, &whole))
             return 0;
-        len = whole;
+        len = whole < CHANNEL_WHOLE_MAX ? whole : CHANNEL_WHOLE_MAX;
     }
     len = sctp_recv_chain(c->sctp, now, (uint16_t)channel, to, len, ends);
     if (len)

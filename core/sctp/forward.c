@@ -70,7 +70,7 @@ static void give_up_open(struct sctp *s, uint32_t point)
     }
 }
 
-/* The ordered message that is being read will move `due` on itself, at its end. And whether one that
+/* The ordered message that is being read moves `due` on itself, at its end. And whether one that
  * waits has all its fragments is, in DATA, found by one after the other: too much for each of those
  * of another message that is being read, behind which it is soon enough. */
 static bool is_too_early(const struct sctp *s, const struct stream *st, enum park_kind kind)

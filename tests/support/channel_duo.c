@@ -49,10 +49,13 @@ void channel_duo_open(struct channel_duo *d, bool is_app_raw, bool has_credit)
     static const struct sctp_config cfg = { .tx_bytes_max = 8 << 20,
                                             .stream_tx_bytes_max = 4 << 20,
                                             .rx_bytes_max = CHANNEL_UNREAD_MAX };
+    struct sctp_config raw = cfg;
 
     memset(d, 0, sizeof *d);
     duo_init(&d->two, 11, POOL_BLOCKS);
-    duo_make_both(&d->two, &cfg);
+    raw.message_bytes_max = RAW_MESSAGE_MAX;
+    must(duo_make(&d->two, DUO_APP, is_app_raw ? &raw : &cfg) == ERR_OK);
+    must(duo_make(&d->two, DUO_DEVICE, &cfg) == ERR_OK);
     d->is_raw[DUO_APP] = is_app_raw;
     for (int end = 0; end < 2; end++) {
         must(channel_init(&d->channels[end], d->two.sctp[end]) == ERR_OK);

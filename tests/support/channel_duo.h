@@ -17,7 +17,9 @@ struct channel_duo {
     unsigned writable[2][CHANNEL_COUNT], overruns[2], closes[2];
 };
 
-/* Opens the association. is_app_raw: the app's end is the test's. */
+#define RAW_MESSAGE_MAX (1 << 20)
+
+/* Opens the association. is_app_raw: the app's end is the test's, and its messages may be longer. */
 void channel_duo_open(struct channel_duo *d, bool is_app_raw, bool has_credit);
 void channel_duo_close(struct channel_duo *d);
 

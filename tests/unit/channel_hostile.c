@@ -145,7 +145,35 @@ TEST(a_lossy_channel_cannot_be_overrun_but_the_window_holds)
     channel_duo_close(&d);
 }
 
+/* One that is longer than any of ours is not given out at once: whoever made room has not made so
+ * much. */
+TEST(a_lossy_message_of_any_length_comes_in_pieces_that_fit)
+{
+    static uint8_t some[RAW_MESSAGE_MAX];
+    static struct channel_duo d;
+    size_t pieces = 0, in_all = 0, len;
+    bool ends = false;
+    struct chain c;
+
+    channel_duo_open(&d, true, true);
+    chain_init(&c, d.two.pool);
+    say(&d, CHANNEL_CONTROL_STREAM, bytes_of("\4\1\1\0", 4));
+    say(&d, 1, bytes_of(some, sizeof some));
+    channel_duo_run(&d, 100);
+    while ((len = channel_recv_chain(&d.channels[DUO_DEVICE], d.two.now, 1, &c, 1, &ends))) {
+        CHECK("a message's worth", len <= CHANNEL_WHOLE_MAX);
+        in_all += len;
+        CHECK("its end is at its end", ends == (in_all == sizeof some));
+        pieces++;
+        chain_drop(&c, c.len);
+    }
+    CHECK("all of it", in_all == sizeof some && pieces == sizeof some / CHANNEL_WHOLE_MAX);
+    chain_deinit(&c);
+    channel_duo_close(&d);
+}
+
 TESTS(TEST_ROW(modes), TEST_ROW(credit_without_end_makes_nothing_lossy),
       TEST_ROW(who_overruns_its_credit_is_found_out),
       TEST_ROW(who_overruns_it_and_is_read_is_found_out_too),
-      TEST_ROW(a_lossy_channel_cannot_be_overrun_but_the_window_holds))
+      TEST_ROW(a_lossy_channel_cannot_be_overrun_but_the_window_holds),
+      TEST_ROW(a_lossy_message_of_any_length_comes_in_pieces_that_fit))
