@@ -19,7 +19,7 @@ struct channel_duo {
 
 #define RAW_MESSAGE_MAX (1 << 20)
 
-/* Opens the association. is_app_raw: the app's end is the test's, and its messages may be longer. */
+/* Opens the association. is_app_raw: the app's end is the test's, and may send longer messages. */
 void channel_duo_open(struct channel_duo *d, bool is_app_raw, bool has_credit);
 void channel_duo_close(struct channel_duo *d);
 
