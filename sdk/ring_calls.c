@@ -197,14 +197,16 @@ static void take(struct rings *r, unsigned channel, uint8_t *out, size_t len)
     chain_deinit(&own);
 }
 
-/* After bytes were taken: whether the network thread must go on filling this ring. */
+/* After bytes were taken: whether the network thread must go on filling this ring. Of what is left
+ * more than half may be the beginning of a message whose end is waited for. */
 static bool wants_more(struct rings *r, unsigned channel)
 {
     if (r->is_starved[RING_RX] && pool_used(r->pool[RING_RX]) < RING_POOL_BLOCKS / 2) {
         r->is_starved[RING_RX] = false;
         return r->held_back != 0;
     }
-    return r->held_back >> channel & 1 && ring_has_emptied(r, RING_RX, channel);
+    return r->held_back >> channel & 1 &&
+           (ring_has_emptied(r, RING_RX, channel) || !ring_first(&r->ring[RING_RX][channel]));
 }
 
 /* Nothing more can come: over, and the core holds nothing back. */

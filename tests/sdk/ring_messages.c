@@ -123,6 +123,29 @@ TEST(a_message_that_began_can_end)
     rings_deinit(&r);
 }
 
+/* More than half of a full ring is the beginning of a message: whoever waits for its end must not
+ * wait for more room. */
+TEST(what_holds_back_the_end_of_a_message_is_woken)
+{
+    struct rings r;
+    size_t len, begun;
+
+    CHECK("made", init(&r) == ERR_OK);
+    CHECK("one", rx_message(&r, 0, bytes_of(data, RING_SMALL_MAX / 4)));
+    begun = rx_push(&r, 0, bytes_of(data, RING_MESSAGE_MAX));
+    CHECK("full", begun > RING_SMALL_MAX / 2 && begun < RING_MESSAGE_MAX);
+    wakes = 0;
+    CHECK("read",
+          rings_recv_message(&r, 0, back, sizeof back, &len, 0) == (int)(RING_SMALL_MAX / 4));
+    CHECK("the network goes on", wakes == 1);
+    CHECK("to its end", rx_push(&r, 0, bytes_of(data + begun, RING_MESSAGE_MAX - begun)) ==
+                            RING_MESSAGE_MAX - begun);
+    CHECK("which is read",
+          rings_recv_message(&r, 0, back, sizeof back, &len, 0) == RING_MESSAGE_MAX);
+    CHECK("as it was", memcmp(back, data, RING_MESSAGE_MAX) == 0);
+    rings_deinit(&r);
+}
+
 TEST(a_million_tiny_messages_fill_no_more_than_one_long_one)
 {
     struct rings r;
@@ -288,6 +311,7 @@ TEST(moving_without_memory)
 
 TESTS(TEST_ROW(messages_to_send_keep_their_ends), TEST_ROW(a_message_goes_whole_or_not_at_all),
       TEST_ROW(messages_are_received_whole), TEST_ROW(a_message_that_began_can_end),
+      TEST_ROW(what_holds_back_the_end_of_a_message_is_woken),
       TEST_ROW(a_million_tiny_messages_fill_no_more_than_one_long_one),
       TEST_ROW(a_lossy_ring_keeps_the_newest), TEST_ROW(what_waits_to_be_sent_follows_the_path),
       TEST_ROW(bytes_that_flow_allocate_nothing), TEST_ROW(moving_without_memory))
