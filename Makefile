@@ -48,7 +48,7 @@ nat: ## first data over every pair of NATs beside libnice, and failures: build/n
 	@tests/net/nat $(BUILD)/nat --out $(BUILD); matrix=$$?; \
 	    tests/net/kill $(BUILD)/nat --out $(BUILD) && exit $$matrix
 
-bench: ## speed, delays, CPU, memory, each beside a baseline: build/bench.json, .svg; ONLY=bulk,idle
+bench: ## speed, delays, CPU, memory beside baselines: build/bench.json, .svg; ONLY=bulk,idle RUNS=5
 	@tools/bootstrap bench
 	@$(CONFIGURE) $(BUILD)/bench -DCMAKE_BUILD_TYPE=Release >/dev/null
 	@ninja -C $(BUILD)/bench bench

@@ -118,10 +118,12 @@ int command_bench(int argc, char **argv)
     struct options o = { 0 };
     const struct options_spec spec = {
         .usage = "bench [OPTIONS] ID | --local | --serve LABEL",
-        .about = "Measures a session: throughput down and up, how long a 1 KiB command takes on\n"
-                 "each channel, idle and while others carry load, CPU time, and what was sent\n"
-                 "again. The device is hawser-camera, or \"hawser bench --serve\"; --local needs\n"
-                 "nothing.",
+        .about =
+            "Measures a session: throughput down and up, how long a 1 KiB command takes on\n"
+            "each channel, idle and while others carry load, CPU time, and what was sent\n"
+            "again. The device is hawser-camera, or \"hawser bench --serve\"; --local needs\n"
+            "nothing. Channels have their usual priorities: 0, 2, 1, 4, 3, 5, then 6 and 7; one\n"
+            "that comes after a loaded channel waits for it.",
         .rules = rules,
         .count = sizeof rules / sizeof *rules,
         .operands_least = 0,

@@ -176,7 +176,7 @@ HAWSER_API int hawser_disconnect(int handle);
 
 /* Queues bytes on channel 0…7, a reliable ordered byte stream of its own. Returns how many were
  * accepted: fewer than len if the time is up, HAWSER_ERR_TIMEOUT only if none. timeout_ms 0: try
- * once; < 0: without limit. len 0: 0 on a live session, else its close code.
+ * once; < 0: without limit. len 0: 0 on a live session, else its close code. data may not be NULL.
  * HAWSER_ERR_UNAUTHORISED here and in the calls below: the grant does not name this channel. */
 HAWSER_API int hawser_send_data(int handle, int channel, const void *data, int len, int timeout_ms);
 
@@ -214,9 +214,9 @@ HAWSER_API int hawser_message_size(int handle, int channel, int timeout_ms);
  * Where the peer's application does not keep up, its oldest unread messages are dropped; whatever
  * arrives is whole, and in order. hawser_session_info() counts both. A peer that is no hawser takes
  * part if it knows RFC 3758; otherwise what has begun to leave arrives.
- * Such a channel is for messages alone: hawser_send_data() on it and hawser_recv_data(), at both
- * ends, are HAWSER_ERR_INVALID, and hawser_send_message() is HAWSER_ERR_PEER_BUFFER_FULL where
- * nothing more was taken in time. The other direction stays as it is until the peer says otherwise.
+ * Such a channel is for messages alone: hawser_send_data() of this side and hawser_recv_data() of
+ * both are HAWSER_ERR_INVALID, and hawser_send_message() is HAWSER_ERR_PEER_BUFFER_FULL where
+ * nothing more was taken in time. What the peer sends stays reliable until it says otherwise.
  * Another call changes the limits. HAWSER_ERR_INVALID. */
 HAWSER_API int hawser_set_lossy(int handle, int channel, int lifetime_ms, int retransmits);
 
@@ -364,7 +364,9 @@ struct hawser_buffer {
     uint32_t free;   /* how much hawser_send_data() would take now */
 };
 
-/* The base for deciding what to drop. */
+/* The base for deciding what to drop. What a channel takes to send follows the path: twice what may
+ * be on its way, within 64…256 KiB, on channels 1, 3 and 5 within 256 KiB…4 MiB. A message finds
+ * room in an empty one, however long. */
 HAWSER_API int hawser_channel_buffer(int handle, int channel, struct hawser_buffer *buffer);
 
 /* ---- Priorities ----------------------------------------------------------------------------- */
