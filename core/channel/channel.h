@@ -125,9 +125,9 @@ bool channel_is_lossy(const struct channel_set *c, unsigned channel); /* of this
 bool channel_peer_is_lossy(const struct channel_set *c, unsigned channel);
 
 /* Takes up to len bytes of the oldest unread message over into `to`, a chain of any pool; of a
- * channel whose peer is lossy all of it once it is whole, whatever len is: at most CHANNEL_WHOLE_MAX
- * at once of a longer one. *ends: that was a message's end. Returns how many bytes; 0: none now, and
- * *ends if the rest of what was taken will not come. */
+ * channel whose peer is lossy all of it once it is whole, whatever len is: at most
+ * CHANNEL_WHOLE_MAX at once of a longer one. *ends: that was a message's end. Returns how many
+ * bytes; 0: none now, and *ends if the rest of what was taken will not come. */
 size_t channel_recv_chain(struct channel_set *c, usec now, unsigned channel, struct chain *to,
                           size_t len, bool *ends);
 

@@ -279,8 +279,8 @@ void bench_deinit(struct bench *b)
         usrsctp_close(b->theirs);
     if (b->listener)
         usrsctp_close(b->listener);
-    /* A farewell that was lost is repeated by a timer; an association that still waited for it would
-     * meet the next one of the same ports. */
+    /* A farewell that was lost is repeated by a timer; an association that still waited for it
+     * would meet the next one of the same ports. */
     for (usec until = now + FAREWELL_US; now < until;)
         bench_step(b);
     usrsctp_deregister_address(b);
