@@ -177,6 +177,7 @@ static void set_lossy_on_loop(void *ctx)
     if (w->err)
         return;
     atomic_fetch_or(&w->link->lossy, (unsigned char)(1u << w->channel));
+    rings_set_by_message(&w->link->rings, w->channel);
     link_turn(w->link); /* the peer is told at once */
 }
 

@@ -223,14 +223,25 @@ void rings_tx_end(struct rings *r, unsigned channel)
 
 /* ---- Received -------------------------------------------------------------------------------- */
 
+static void set_by_message(struct rings *r, uint8_t bit)
+{
+    if (!(r->by_message & bit))
+        r->untold[RING_RX] |= bit; /* rings_recv() has nothing to wait for any more */
+    r->by_message |= bit;
+}
+
+void rings_set_by_message(struct rings *r, unsigned channel)
+{
+    pthread_mutex_lock(&r->lock);
+    set_by_message(r, (uint8_t)(1u << channel));
+    pthread_mutex_unlock(&r->lock);
+}
+
 void rings_set_lossy(struct rings *r, unsigned channel)
 {
-    uint8_t bit = (uint8_t)(1u << channel);
-
     pthread_mutex_lock(&r->lock);
-    if (!(r->lossy & bit))
-        r->untold[RING_RX] |= bit; /* rings_recv() has nothing to wait for any more */
-    r->lossy |= bit;
+    set_by_message(r, (uint8_t)(1u << channel));
+    r->lossy |= (uint8_t)(1u << channel);
     pthread_mutex_unlock(&r->lock);
 }
 

@@ -66,6 +66,7 @@ struct rings {
     bool is_ended, is_discarding;       /* over; and what arrived is not wanted any more */
     int end;                            /* the code of the end */
     uint8_t lossy;                      /* bit i: what arrives on channel i may be lost */
+    uint8_t by_message;                 /* bit i: rings_recv() has nothing to do with channel i */
     uint8_t tx_filled;                  /* bit i: channel i has bytes to send */
     uint8_t untold[2]; /* by way; bit i: rings_tell() has to wake channel i's calls */
     uint8_t held_back; /* bit i: the core holds bytes of channel i for want of room */
@@ -91,8 +92,10 @@ int rings_send_message(struct rings *r, unsigned channel, struct bytes message, 
 int rings_recv_message(struct rings *r, unsigned channel, void *out, size_t cap, size_t *len,
                        int timeout_ms);
 
-/* From now on a full ring of this channel loses its oldest unread messages, and takes new ones;
- * rings_recv() is HAWSER_ERR_INVALID there. */
+/* From now on rings_recv() is HAWSER_ERR_INVALID on this channel, also where it waits. */
+void rings_set_by_message(struct rings *r, unsigned channel);
+
+/* The same, and a full ring of this channel loses its oldest unread messages and takes new ones. */
 void rings_set_lossy(struct rings *r, unsigned channel);
 
 struct ring_fill {

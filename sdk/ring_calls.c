@@ -231,9 +231,9 @@ static size_t readable(struct ring *rx, bool whole)
     return rx->chain.len;
 }
 
-static bool is_lossy(const struct rings *r, unsigned channel)
+static bool is_by_message(const struct rings *r, unsigned channel)
 {
-    return r->lossy >> channel & 1;
+    return r->by_message >> channel & 1;
 }
 
 /* What a call waits for. */
@@ -248,7 +248,7 @@ static size_t found(const struct wanted *w)
 {
     struct rings *r = w->rings;
 
-    if (r->is_discarding || (!w->whole && is_lossy(r, w->channel)))
+    if (r->is_discarding || (!w->whole && is_by_message(r, w->channel)))
         return 0;
     return readable(&r->ring[RING_RX][w->channel], w->whole);
 }
@@ -257,7 +257,7 @@ static size_t found(const struct wanted *w)
 static bool is_settled(const struct wanted *w)
 {
     return found(w) > 0 || is_over(w->rings, w->channel) ||
-           (!w->whole && is_lossy(w->rings, w->channel));
+           (!w->whole && is_by_message(w->rings, w->channel));
 }
 
 static bool is_done(void *what)
@@ -312,7 +312,7 @@ int rings_recv(struct rings *r, unsigned channel, void *out, size_t cap, int tim
         done += len;
     }
     code = cap || is_over(r, channel) ? code_of_none(r, channel) : HAWSER_ERR_OK;
-    if (is_lossy(r, channel))
+    if (is_by_message(r, channel))
         code = HAWSER_ERR_INVALID;
     unlock_and_wake(r, channel, done > 0);
     return done > 0 ? (int)done : code;
