@@ -29,7 +29,7 @@ check: ## format, lint, warnings of gcc and clang, cppcheck, what the core may c
 	@tools/bootstrap test
 	@tools/check
 
-interop: ## 10 MiB per channel with browsers and other WebRTC stacks
+interop: ## 100 MiB over eight channels, both ways, with browsers and other WebRTC stacks
 	@tools/bootstrap test
 	@tools/run-tests interop
 
