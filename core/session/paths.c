@@ -151,7 +151,7 @@ static void search_pmtu(struct session *s, usec now)
         around += CHANNEL_HEAD;
     if (mtu > DTLS_DATAGRAM_MAX + around)
         mtu = DTLS_DATAGRAM_MAX + around;
-    if (s->peer_is_hawser) /* others have room for what RFC 8831 has everybody send, and hardly more */
+    if (s->peer_is_hawser) /* others have room for what RFC 8831 has everybody send, hardly more */
         sctp_search_pmtu(s->sctp, now, around + DTLS_HEAD + DTLS_TAIL, mtu);
 }
 
