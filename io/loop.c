@@ -230,6 +230,31 @@ static void rest(struct io_loop *loop)
     pthread_mutex_unlock(&loop->queue);
 }
 
+/* With the turn. False: a stand-in came first. It sleeps by what it knows, and is woken if is_asleep:
+ * neither may change behind its back. */
+static bool note_thread_awake(struct io_loop *loop)
+{
+    bool is_alone;
+
+    pthread_mutex_lock(&loop->queue);
+    is_alone = !loop->has_stand_in;
+    if (is_alone)
+        loop->is_asleep = false;
+    pthread_mutex_unlock(&loop->queue);
+    return is_alone;
+}
+
+/* The thread's, unless somebody stands in for it. */
+static void begin_own_turn(struct io_loop *loop)
+{
+    begin_turn(loop);
+    while (!note_thread_awake(loop)) {
+        end_turn(loop);
+        rest(loop);
+        begin_turn(loop);
+    }
+}
+
 /* Gives the turn to whoever wants it until a descriptor or a deadline needs the thread. */
 static void sleep_and_wake(struct io_loop *loop)
 {
@@ -239,8 +264,7 @@ static void sleep_and_wake(struct io_loop *loop)
     end_turn(loop);
     watch(loop, wait);
     rest(loop);
-    begin_turn(loop);
-    note_awake(loop);
+    begin_own_turn(loop);
 }
 
 static bool begin_standing_in(struct io_loop *loop)
@@ -292,7 +316,7 @@ static void *thread_main(void *ctx)
 {
     struct io_loop *loop = ctx;
 
-    begin_turn(loop);
+    begin_own_turn(loop);
     while (run_round(loop))
         sleep_and_wake(loop);
     end_turn(loop);

@@ -1,21 +1,12 @@
 #include "io/loop.h"
 
 #include "core/base/bytes.h"
-#include "tests/check.h"
-#include "tests/io/gate.h"
-
-static struct io_loop *start(void)
-{
-    struct io_loop *loop = NULL;
-
-    CHECK("the loop starts", io_loop_new(&loop) == ERR_OK);
-    return loop;
-}
+#include "tests/io/blocker.h"
 
 TEST(starts_and_stops)
 {
     for (int i = 0; i < 20; i++)
-        io_loop_free(start());
+        io_loop_free(blocker_loop());
     io_loop_free(NULL);
 }
 
@@ -62,7 +53,7 @@ TEST(posts_of_many_threads_run_in_each_ones_order)
 {
     struct poster posters[POSTERS];
     pthread_t threads[POSTERS];
-    struct io_loop *loop = start();
+    struct io_loop *loop = blocker_loop();
 
     for (size_t i = 0; i < POSTERS; i++) {
         posters[i] = (struct poster){ .loop = loop, .sent = i, .is_in_order = true };
@@ -77,22 +68,6 @@ TEST(posts_of_many_threads_run_in_each_ones_order)
     }
 }
 
-struct blocker {
-    struct gate gate;
-    bool is_in, may_go;
-    size_t runs;
-};
-
-static void block(void *ctx)
-{
-    struct blocker *b = ctx;
-
-    gate_lock(&b->gate);
-    b->is_in = true;
-    gate_unlock(&b->gate);
-    CHECK("let go", GATE_WAIT(&b->gate, b->may_go));
-}
-
 static void count_run(void *ctx)
 {
     ((struct blocker *)ctx)->runs++;
@@ -102,11 +77,10 @@ TEST(posts_are_bounded_and_wakes_merge)
 {
     struct blocker b = { .gate = GATE_INIT };
     struct io_task task = { .fn = count_run, .ctx = &b }, other = task;
-    struct io_loop *loop = start();
+    struct io_loop *loop = blocker_loop();
     size_t posted = 0;
 
-    CHECK("posted", io_loop_post(loop, block, &b) == ERR_OK);
-    CHECK("the loop is busy", GATE_WAIT(&b.gate, b.is_in));
+    blocker_post(&b, loop);
     while (io_loop_post(loop, count_run, &b) == ERR_OK)
         posted++;
     CHECK("at most so many wait", posted == IO_POSTS_MAX);
@@ -115,9 +89,7 @@ TEST(posts_are_bounded_and_wakes_merge)
     io_loop_wake(loop, &other);
     io_loop_unwake(loop, &other);
     io_loop_unwake(loop, &other);
-    gate_lock(&b.gate);
-    b.may_go = true;
-    gate_unlock(&b.gate);
+    blocker_let_go(&b);
     io_loop_free(loop);
     CHECK("ten wakes are one run, an unwake none", b.runs == posted + 1);
 }
@@ -142,7 +114,7 @@ static void nest(void *ctx)
 
 TEST(run_waits_and_may_nest)
 {
-    struct nested n = { .loop = start() };
+    struct nested n = { .loop = blocker_loop() };
 
     CHECK("not on the test's thread", !io_loop_is_current(n.loop));
     io_loop_run(n.loop, nest, &n);
@@ -161,7 +133,7 @@ static void *release_later(void *ctx)
 
 TEST(free_waits_for_holds)
 {
-    struct io_loop *loop = start();
+    struct io_loop *loop = blocker_loop();
     pthread_t thread;
 
     io_loop_hold(loop);
@@ -245,7 +217,7 @@ TEST(timers_fire_in_order_and_never_early)
 {
     static struct timed_set set = { .gate = GATE_INIT };
 
-    set.loop = start();
+    set.loop = blocker_loop();
     io_loop_run(set.loop, set_timers, &set);
     CHECK("all but the stopped fire", GATE_WAIT(&set.gate, set.fired == set.expected));
     io_loop_run(set.loop, end_timers, &set);
@@ -286,7 +258,7 @@ static void end_rearm(void *ctx)
 
 TEST(a_timer_may_set_itself_again_without_starving_tasks)
 {
-    struct rearm r = { .gate = GATE_INIT, .loop = start(), .left = SIZE_MAX };
+    struct rearm r = { .gate = GATE_INIT, .loop = blocker_loop(), .left = SIZE_MAX };
     bool has_run = false;
 
     io_loop_run(r.loop, start_rearm, &r);
