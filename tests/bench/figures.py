@@ -47,6 +47,14 @@ SECTIONS = [
         Figure("udp_pingpong_p50_us", "us", "bare blocking UDP"),
         Figure("udp_pingpong_p99_us", "us", "likewise"),
     ]),
+    ("Chromium: one channel to a page and from it", "browser", [
+        Figure("chromium_download_mbit_s", "Mbit/s", "what a page takes from hawser",
+               "chromium_alone_mbit_s", [(LEAST, 0.9, "chromium_alone_mbit_s")]),
+        Figure("chromium_upload_mbit_s", "Mbit/s", "what hawser takes from a page",
+               "chromium_alone_mbit_s", [(LEAST, 0.9, "chromium_alone_mbit_s")]),
+        Figure("chromium_alone_mbit_s", "Mbit/s",
+               "what one page takes from another in the best run"),
+    ]),
     ("Networks: real sockets through links of the laboratory (tests/net/flow)", "net", []),
     ("Simulator", "sim", [
         Figure("sim_1gbps_share", "", "of what the payload could be: 1 Gbit/s, 20 ms", None,

@@ -26,13 +26,13 @@ foreach(target bench-usrsctp mosquitto-hawser)
         add_dependencies(bench ${target})
     endif()
 endforeach()
-add_dependencies(bench sim net)
+add_dependencies(bench sim net interop-peer)
 
 # That all of it works; `sim` and `net` have tests of their own. The programs end with what they
 # have allocated.
 if(TARGET bench-usrsctp AND TARGET mosquitto-hawser)
     add_test(NAME bench/quick COMMAND ${CMAKE_CURRENT_LIST_DIR}/run ${CMAKE_BINARY_DIR}
-        ${CMAKE_BINARY_DIR}/bench.json --quick --only bulk,sustained,pingpong,connect,idle)
+        ${CMAKE_BINARY_DIR}/bench.json --quick --only bulk,sustained,pingpong,browser,connect,idle)
     set_tests_properties(bench/quick PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 120
         ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0")
 endif()

@@ -3,8 +3,9 @@
  *
  * Writes its description (docs/protocol.md §4) as one line of JSON to stdout and reads the other's
  * from stdin; an answerer reads first. Then N pseudo-random bytes go out on each channel; the other
- * side echoes them, which is all that --echo does. The last line is the result; exit status 0 if
- * every byte came back in order and the session closed cleanly. */
+ * side echoes them, which is all that --echo does. --give and --take move data one way, for a time.
+ * The last line is the result; exit status 0 if every byte came back in order and the session
+ * closed cleanly. */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -19,6 +20,8 @@
 
 #define LINE_MAX_BYTES 65536
 #define POOL_BLOCKS    8192
+#define GIVE_CHANNEL   5
+#define CLOSE_MAX_US   (10 * SECOND)
 
 struct stream {
     uint64_t sent, received; /* bytes */
@@ -40,7 +43,7 @@ struct peer {
     struct peer_options opt;
     bool has_told, is_open, is_closing;
     struct session_info info; /* when it closed */
-    usec open_at;
+    usec open_at, closing_at;
     struct stream streams[CHANNEL_COUNT];
     char *remote; /* the line that was read, for the loop's thread */
 
@@ -124,6 +127,13 @@ static void send_more(struct peer *p, unsigned channel)
     }
 }
 
+static void close_now(struct peer *p)
+{
+    p->is_closing = true;
+    p->closing_at = io_now();
+    session_close(p->session, io_now(), 9);
+}
+
 static bool is_all_back(const struct peer *p)
 {
     for (unsigned i = 0; i < CHANNEL_COUNT; i++)
@@ -146,6 +156,16 @@ static void echo(struct peer *p, unsigned channel)
     }
 }
 
+static void take(struct peer *p, unsigned channel)
+{
+    struct bytes got;
+
+    while ((got = session_peek(p->session, io_now(), channel)).len) {
+        p->streams[channel].received += got.len;
+        session_consume(p->session, io_now(), channel, got.len);
+    }
+}
+
 static void receive(struct peer *p, unsigned channel)
 {
     struct stream *s = &p->streams[channel];
@@ -157,10 +177,8 @@ static void receive(struct peer *p, unsigned channel)
         s->received += got.len;
         session_consume(p->session, io_now(), channel, got.len);
     }
-    if (!p->is_closing && is_all_back(p)) {
-        p->is_closing = true;
-        session_close(p->session, io_now(), 9);
-    }
+    if (!p->is_closing && is_all_back(p))
+        close_now(p);
 }
 
 static const char *way_of(const struct session_info *info)
@@ -178,17 +196,44 @@ static const char *failure_of(const struct peer *p, const struct session_event *
         return "not as short a handshake as expected, or a shorter one";
     if (p->opt.agreed != ANY_AGREED && p->opt.agreed != p->info.sctp.extensions)
         return "other extensions are in use than expected";
-    if (p->opt.is_echo && ev->end == SESSION_END_PEER_REASON)
+    if (p->opt.task == PEER_ECHO && ev->end == SESSION_END_PEER_REASON)
         return NULL;
     if (ev->end != SESSION_END_LOCAL) {
         snprintf(text, sizeof text, "the session ended by itself: end %d, reason %u", ev->end,
                  ev->reason);
         return text;
     }
-    for (unsigned i = 0; i < CHANNEL_COUNT; i++)
+    for (unsigned i = 0; i < CHANNEL_COUNT && p->opt.task == PEER_ASK; i++)
         if (p->streams[i].received != p->opt.bytes || p->streams[i].differences)
             return "what came back is not what was sent";
     return NULL;
+}
+
+static void on_open(struct peer *p)
+{
+    p->is_open = true;
+    p->open_at = io_now();
+    if (p->opt.task == PEER_GIVE || p->opt.task == PEER_TAKE)
+        io_timer_set(&p->deadline, p->open_at + p->opt.flow_us);
+    if (p->opt.task == PEER_GIVE)
+        send_more(p, GIVE_CHANNEL);
+    for (unsigned i = 0; i < CHANNEL_COUNT && p->opt.task == PEER_ASK; i++)
+        send_more(p, i);
+}
+
+static void on_writable(struct peer *p, unsigned channel)
+{
+    if (p->opt.task == PEER_ECHO)
+        echo(p, channel);
+    else if (p->opt.task == PEER_ASK || (p->opt.task == PEER_GIVE && channel == GIVE_CHANNEL))
+        send_more(p, channel);
+}
+
+static void on_readable(struct peer *p, unsigned channel)
+{
+    static void (*const what[])(struct peer *, unsigned) = { receive, echo, take, take };
+
+    what[p->opt.task](p, channel);
 }
 
 static void on_event(struct peer *p, const struct session_event *ev)
@@ -199,16 +244,13 @@ static void on_event(struct peer *p, const struct session_event *ev)
             tell(p);
         break;
     case SESSION_EVENT_OPEN:
-        p->is_open = true;
-        p->open_at = io_now();
-        for (unsigned i = 0; i < CHANNEL_COUNT && !p->opt.is_echo; i++)
-            send_more(p, i);
+        on_open(p);
         break;
     case SESSION_EVENT_WRITABLE:
-        (p->opt.is_echo ? echo : send_more)(p, ev->channel);
+        on_writable(p, ev->channel);
         break;
     case SESSION_EVENT_READABLE:
-        (p->opt.is_echo ? echo : receive)(p, ev->channel);
+        on_readable(p, ev->channel);
         break;
     case SESSION_EVENT_CLOSED:
         session_get_info(p->session, &p->info);
@@ -258,10 +300,18 @@ static void on_timer(void *ctx)
     drain(p);
 }
 
+/* The end of what --give and --take do; of everything, when it fails. */
 static void on_deadline(void *ctx)
 {
     struct peer *p = ctx;
+    bool is_flow = p->opt.task == PEER_GIVE || p->opt.task == PEER_TAKE;
 
+    if (is_flow && p->is_open && !p->is_closing) {
+        close_now(p);
+        io_timer_set(&p->deadline, io_now() + CLOSE_MAX_US);
+        drain(p);
+        return;
+    }
     end(p, p->is_open ? "not all bytes came back in time" : "no session in time");
 }
 
@@ -387,6 +437,7 @@ static void stop(void *ctx)
 
 static void report(const struct peer *p)
 {
+    usec until = p->closing_at ? p->closing_at : io_now();
     uint64_t echoed = 0;
 
     for (unsigned i = 0; i < CHANNEL_COUNT; i++)
@@ -395,7 +446,7 @@ static void report(const struct peer *p)
            "\"echoed\":%" PRIu64 ",\"mbit_s\":%.1f,\"path_mtu\":%zu}\n",
            p->failure ? "false" : "true", p->failure ? p->failure : "", way_of(&p->info),
            p->info.sctp.extensions, (double)p->info.established_us / 1000, echoed,
-           p->is_open ? (double)echoed * 8 / (double)(io_now() - p->open_at + 1) : 0.0,
+           p->is_open ? (double)echoed * 8 / (double)(until - p->open_at + 1) : 0.0,
            p->info.path_mtu);
     fflush(stdout);
 }

@@ -14,21 +14,15 @@ static int usage(void)
 }
 
 static const struct option options[] = {
-    { "offer", no_argument, NULL, 'o' },
-    { "answer", no_argument, NULL, 'a' },
-    { "bytes", required_argument, NULL, 'b' },
-    { "echo", no_argument, NULL, 'e' },
-    { "turn", required_argument, NULL, 't' },
-    { "deadline", required_argument, NULL, 'd' },
-    { "user", required_argument, NULL, 'u' },
-    { "password", required_argument, NULL, 'p' },
-    { "no-sped", no_argument, NULL, 'D' },
-    { "no-snap", no_argument, NULL, 'S' },
-    { "relay-only", no_argument, NULL, 'r' },
-    { "expect", required_argument, NULL, 'x' },
-    { "without", required_argument, NULL, 'w' },
-    { "agreed", required_argument, NULL, 'g' },
-    { NULL, 0, NULL, 0 },
+    { "offer", no_argument, NULL, 'o' },          { "answer", no_argument, NULL, 'a' },
+    { "bytes", required_argument, NULL, 'b' },    { "echo", no_argument, NULL, 'e' },
+    { "give", no_argument, NULL, 'g' },           { "take", no_argument, NULL, 'k' },
+    { "seconds", required_argument, NULL, 's' },  { "turn", required_argument, NULL, 't' },
+    { "deadline", required_argument, NULL, 'd' }, { "user", required_argument, NULL, 'u' },
+    { "password", required_argument, NULL, 'p' }, { "no-sped", no_argument, NULL, 'D' },
+    { "no-snap", no_argument, NULL, 'S' },        { "relay-only", no_argument, NULL, 'r' },
+    { "expect", required_argument, NULL, 'x' },   { "without", required_argument, NULL, 'w' },
+    { "agreed", required_argument, NULL, 'A' },   { NULL, 0, NULL, 0 },
 };
 
 /* False: one of them is unknown. */
@@ -72,7 +66,14 @@ static bool take_option(struct peer_options *o, int c, const char *value)
         o->bytes = strtoull(value, NULL, 10);
         return true;
     case 'e':
-        return o->is_echo = true;
+        return (o->task = PEER_ECHO);
+    case 'g':
+        o->bytes = UINT64_MAX;
+        return (o->task = PEER_GIVE);
+    case 'k':
+        return (o->task = PEER_TAKE);
+    case 's':
+        return (o->flow_us = (usec)(strtod(value, NULL) * SECOND)) > 0;
     case 'd':
         o->deadline_us = strtoll(value, NULL, 10) * SECOND;
         return true;
@@ -86,7 +87,7 @@ static bool take_option(struct peer_options *o, int c, const char *value)
         return (o->expected = value);
     case 'w':
         return read_extensions(&o->without, value);
-    case 'g':
+    case 'A':
         return read_extensions(&o->agreed, value);
     case 't':
         return addr_parse(&o->turn, value);
@@ -105,6 +106,7 @@ int peer_options_read(struct peer_options *o, int argc, char **argv)
 
     o->bytes = 1 << 20;
     o->deadline_us = 60 * SECOND;
+    o->flow_us = 3 * SECOND;
     o->agreed = ANY_AGREED;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
         if (!take_option(o, c, optarg))

@@ -1,6 +1,5 @@
 #!/bin/sh
-# Runs our peer against a foreign one in a network of their own: lo, and a veth with an IPv4 and an
-# IPv6 address, because browsers and aiortc offer nothing on lo alone.
+# Runs our peer against a foreign one in a network of their own (alone.sh).
 #
 #     run.sh FOREIGN offer|answer PEER
 #
@@ -11,7 +10,6 @@
 # ends have. The role is the foreign peer's. PEER is the program of peer.c. BYTES go out
 # on each of the eight channels and come back: HAWSER_INTEROP_MIB MiB (1) unless it is set. DEADLINE
 # is in seconds, by default enough for a foreign peer of 5 Mbit/s. The exit status is the driver's.
-# The network and every process in it end with this script, however it ends.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -65,20 +63,4 @@ set -- "$@" --role "$role" --deadline "$DEADLINE" \
     "$peer" "--$ours" --bytes "$BYTES" --deadline "$DEADLINE" --expect "$expected" \
     --without "$without" --agreed "${agreed:-none}"
 
-# Without root the same as root of a user namespace.
-as_root=
-[ "$(id -u)" = 0 ] || as_root="--user --map-root-user"
-
-# shellcheck disable=SC2086,SC2016
-exec unshare $as_root --net --pid --fork --kill-child --mount --mount-proc sh -euc '
-    ip link set lo up
-    ip link add veth0 type veth peer name veth1
-    ip address add 10.99.0.1/24 dev veth0
-    ip -6 address add fd99::1/64 dev veth0 nodad
-    ip link set veth0 up
-    ip link set veth1 up
-    # To nowhere, but Chromium offers only addresses that a default route would use.
-    ip route add default via 10.99.0.2 dev veth0
-    ip -6 route add default via fd99::2 dev veth0
-    exec "$@"
-' sh "$@"
+exec "$here/alone.sh" "$@"

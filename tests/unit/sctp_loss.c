@@ -93,12 +93,13 @@ TEST(a_timeout_that_was_needless_is_undone)
     flows_free(f);
 }
 
+static const struct link_config fast = { .delay_us = 20 * MS,
+                                         .rate_bps = MBIT(100),
+                                         .queue_bytes_max = 1000000 };
+
 TEST(a_camera_that_is_asked_for_a_file)
 {
-    const struct link_config link = { .delay_us = 20 * MS,
-                                      .rate_bps = MBIT(100),
-                                      .queue_bytes_max = 1000000 };
-    struct flows *f = begin(&link, NULL, MBIT(2));
+    struct flows *f = begin(&fast, NULL, MBIT(2));
 
     flows_run(f, f->now + 6 * SECOND);
     CHECK("it is the one that holds back", info_of(f).is_app_limited);
@@ -110,10 +111,7 @@ TEST(a_camera_that_is_asked_for_a_file)
 
 TEST(saying_little_unlearns_nothing)
 {
-    const struct link_config link = { .delay_us = 20 * MS,
-                                      .rate_bps = MBIT(100),
-                                      .queue_bytes_max = 1000000 };
-    struct flows *f = begin(&link, NULL, 0);
+    struct flows *f = begin(&fast, NULL, 0);
     uint64_t knew;
 
     flows_run(f, f->now + 5 * SECOND);

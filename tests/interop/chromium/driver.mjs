@@ -12,27 +12,13 @@
 // {"opened": channels, "echoed": [bytes of each], "closed": by the peer}. Exit status 0: PEER's
 // was, all channels opened, and they were closed by the peer.
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 
-import { chromium } from "playwright-core";
-
 import * as page from "./page.mjs";
-import { jsonFromSdp, sdpFromJson } from "./sdp.mjs";
+import { Peer, connect, launch } from "./ends.mjs";
 
 const CHANNELS = 8;
 const CLOSE_MS = 10_000; // for the browser to notice the end once the peer is gone
-const BROWSER = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const ARGUMENTS = [
-  "--no-sandbox", // the tests' namespaces leave it none to work with
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 function usage(why) {
   console.error(`driver.mjs: ${why}`);
@@ -58,45 +44,10 @@ function readArguments(argv) {
   return { ...values, command: argv.slice(own) };
 }
 
-/** The peer as a process whose output is read line by line. */
-class Peer {
-  constructor([program, ...rest]) {
-    this.child = spawn(program, rest, { stdio: ["pipe", "pipe", "inherit"] });
-    this.child.stdin.on("error", () => {}); // it has ended: hear() or finish() will say so
-    this.exit = once(this.child, "exit").then(([code]) => code);
-    this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
-  }
-
-  async hear() {
-    const { value, done } = await this.lines.next();
-    if (done) throw new Error("the peer ended without a description");
-    return sdpFromJson(JSON.parse(value));
-  }
-
-  tell(sdp) {
-    this.child.stdin.end(JSON.stringify(jsonFromSdp(sdp)) + "\n");
-  }
-
-  /** Passes on what else it says; its exit status. */
-  async finish() {
-    for await (const line of this.lines) console.log(line);
-    return this.exit;
-  }
-}
-
-async function connect(role, tab, peer) {
-  if (role === "offer") {
-    peer.tell(await tab.evaluate(page.describe));
-    await tab.evaluate(page.accept, await peer.hear());
-  } else {
-    peer.tell(await tab.evaluate(page.describe, await peer.hear()));
-  }
-}
-
 async function meet(options, tab, peer) {
   await tab.evaluate(page.start, CHANNELS);
   await connect(options.role, tab, peer);
-  const status = await peer.finish();
+  const status = await peer.finish(console.log);
   if (status === 0)
     await tab.waitForFunction(page.isClosed, null, { timeout: CLOSE_MS }).catch(() => {});
   const { line, states } = await tab.evaluate(page.result);
@@ -104,17 +55,6 @@ async function meet(options, tab, peer) {
   if (!passed) console.error(`driver.mjs: peer's status ${status}, ${JSON.stringify(states)}`);
   console.log(JSON.stringify(line));
   return passed;
-}
-
-function launch(options) {
-  const plain = options.mdns ? [] : ["--disable-features=WebRtcHideLocalIpsWithMdns"];
-  const names = options.trials.split(",").filter(Boolean);
-  const trials = names.map((name) => `${name}/Enabled/`).join("");
-  return chromium.launch({
-    executablePath: BROWSER,
-    headless: true,
-    args: [...ARGUMENTS, ...plain, ...(trials ? [`--force-fieldtrials=${trials}`] : [])],
-  });
 }
 
 async function main() {

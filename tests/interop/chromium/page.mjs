@@ -1,5 +1,5 @@
 // page.mjs: what runs inside the browser. Each function is sent there as text, so all it knows of
-// this file is `window.interop`, which start() makes.
+// this file is `window.interop`, which start() makes, or flow().
 
 /** Makes a connection with eight negotiated channels that send back what they receive. */
 export function start(channelCount) {
@@ -37,6 +37,41 @@ export function start(channelCount) {
 
   for (let id = 0; id < channelCount; id++) add(id);
   window.interop = state;
+}
+
+/** Makes a connection with one negotiated channel that sends all it can, or takes what comes. */
+export function flow({ id, sends }) {
+  const PIECE = new Uint8Array(65536);
+  const BUFFERED_MAX = 4 << 20;
+  const connection = new RTCPeerConnection();
+  const channel = connection.createDataChannel("flow", { negotiated: true, id });
+  const state = { connection, bytes: 0, first: 0, last: 0, closed: false };
+
+  function sendMore() {
+    while (channel.readyState === "open" && channel.bufferedAmount < BUFFERED_MAX)
+      channel.send(PIECE);
+  }
+
+  channel.binaryType = "arraybuffer";
+  channel.bufferedAmountLowThreshold = BUFFERED_MAX / 2;
+  if (sends) channel.onopen = channel.onbufferedamountlow = sendMore;
+  channel.onclose = () => (state.closed = true);
+  channel.onmessage = ({ data }) => {
+    state.last = performance.now();
+    state.first ||= state.last;
+    state.bytes += data.byteLength;
+  };
+  window.interop = state;
+}
+
+export function hasBegun() {
+  return window.interop.bytes > 0;
+}
+
+/** How fast it came, in Mbit/s. */
+export function rate() {
+  const { bytes, first, last } = window.interop;
+  return (bytes * 8) / 1000 / (last - first);
 }
 
 /** Our offer, or the answer to theirs, complete with candidates. */
