@@ -230,8 +230,8 @@ static void rest(struct io_loop *loop)
     pthread_mutex_unlock(&loop->queue);
 }
 
-/* With the turn. False: a stand-in came first. It sleeps by what it knows, and is woken if is_asleep:
- * neither may change behind its back. */
+/* With the turn. False: a stand-in came first. It sleeps by what it knows, and is woken for what is
+ * posted if is_asleep: neither may change behind its back. */
 static bool note_thread_awake(struct io_loop *loop)
 {
     bool is_alone;

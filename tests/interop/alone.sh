@@ -1,7 +1,7 @@
 #!/bin/sh
-# alone.sh COMMAND [ARGUMENT...]: runs it in a network of its own: lo, and a veth with an IPv4 and an
-# IPv6 address, because browsers and aiortc offer nothing on lo alone. The network and every process
-# in it end with this script, however it ends. The exit status is the command's.
+# alone.sh COMMAND [ARGUMENT...]: runs it in a network of its own: lo, and a veth with an IPv4 and
+# an IPv6 address, because browsers and aiortc offer nothing on lo alone. The network and every
+# process in it end with this script, however it ends. The exit status is the command's.
 set -eu
 
 # Without root the same as root of a user namespace.
