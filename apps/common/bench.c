@@ -4,6 +4,7 @@
 
 #include "apps/common/flow.h"
 #include "core/base/usec.h"
+#include "hawser/hawser.h"
 
 enum { FILL_BYTES = 65536 - BENCH_HEAD_BYTES };
 
@@ -152,6 +153,29 @@ int bench_write_fill(struct bench_writer *w, int silence_ms)
     static const uint8_t zeros[FILL_BYTES];
 
     return bench_write(w, BENCH_FILL, bytes_of(zeros, sizeof zeros), silence_ms);
+}
+
+json_t *bench_channels_json(uint8_t bits)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < HAWSER_CHANNELS; i++)
+        if (bits >> i & 1)
+            (void)json_array_append_new(list, json_integer(i));
+    return list;
+}
+
+uint8_t bench_channels_of(const json_t *list)
+{
+    uint8_t bits = 0;
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_int_t channel = json_integer_value(json_array_get(list, i));
+
+        if (channel > 0 && channel < HAWSER_CHANNELS)
+            bits |= (uint8_t)(1u << channel);
+    }
+    return bits;
 }
 
 int64_t bench_cpu_us(void)

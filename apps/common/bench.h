@@ -7,6 +7,7 @@
 #ifndef HAWSER_APPS_COMMON_BENCH_H
 #define HAWSER_APPS_COMMON_BENCH_H
 
+#include <jansson.h>
 #include <pthread.h>
 
 #include "core/base/bytes.h"
@@ -57,6 +58,11 @@ int bench_write_end(struct bench_writer *w, int silence_ms);
 
 /* One FILL frame of a good length. */
 int bench_write_fill(struct bench_writer *w, int silence_ms);
+
+/* Channels as requests and results list them; a bit for each. What is no channel that a run can use
+ * is left out. */
+json_t *bench_channels_json(uint8_t bits);
+uint8_t bench_channels_of(const json_t *list);
 
 /* CPU time of this process so far, both kinds, in microseconds. */
 int64_t bench_cpu_us(void);

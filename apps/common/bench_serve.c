@@ -189,27 +189,12 @@ bool bench_serve_is_busy(struct bench_serve *s)
 /* A list of channels as bits; those that are none of ours to give are left out. */
 static uint8_t read_channels(const struct bench_serve *s, const json_t *request, const char *name)
 {
-    const json_t *list = json_object_get(request, name);
-    uint8_t bits = 0;
-
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        json_int_t channel = json_integer_value(json_array_get(list, i));
-
-        if (channel > 0 && channel < HAWSER_CHANNELS && s->usable >> channel & 1 &&
-            hawser_send_data(s->handle, (int)channel, "", 0, 0) == 0) /* it is granted */
-            bits |= (uint8_t)(1u << channel);
-    }
-    return bits;
-}
-
-static json_t *channels_json(uint8_t bits)
-{
-    json_t *list = json_array();
+    uint8_t bits = bench_channels_of(json_object_get(request, name)) & s->usable;
 
     for (int i = 0; i < HAWSER_CHANNELS; i++)
-        if (bits >> i & 1)
-            (void)json_array_append_new(list, json_integer(i));
-    return list;
+        if (bits >> i & 1 && hawser_send_data(s->handle, i, "", 0, 0) != 0) /* not granted */
+            bits &= (uint8_t) ~(1u << i);
+    return bits;
 }
 
 static bool open_lanes(struct bench_serve *s, uint8_t channels, uint8_t fill)
@@ -240,7 +225,7 @@ json_t *bench_serve_start(struct bench_serve *s, const json_t *request, const ch
     s->cpu_us = bench_cpu_us();
     (void)hawser_session_info(s->handle, &s->before);
     if (open_lanes(s, channels | fill, fill))
-        return json_pack("{so}", "channels", channels_json(channels | fill));
+        return json_pack("{so}", "channels", bench_channels_json(channels | fill));
     atomic_store(&s->is_cut, true); /* the lanes that were opened end in a moment */
     end_run(s);
     *why = "out of memory or threads";

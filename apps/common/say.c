@@ -139,31 +139,33 @@ int say_key_failure(int code, const char *label)
                             "the key \"%s\"", label);
 }
 
-void say(const char *format, ...)
+static void say_to(FILE *stream, const char *format, va_list args)
 {
     char text[TEXT_MAX];
-    va_list args;
 
     if (use_json)
         return;
-    va_start(args, format);
     format_plain(text, format, args);
+    fprintf(stream, "%s\n", text);
+    fflush(stream);
+}
+
+void say(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    say_to(stdout, format, args);
     va_end(args);
-    puts(text);
-    fflush(stdout);
 }
 
 void say_aside(const char *format, ...)
 {
-    char text[TEXT_MAX];
     va_list args;
 
-    if (use_json)
-        return;
     va_start(args, format);
-    format_plain(text, format, args);
+    say_to(stderr, format, args);
     va_end(args);
-    fprintf(stderr, "%s\n", text);
 }
 
 void say_json(json_t *object)

@@ -278,29 +278,6 @@ static void watch(struct phase *p)
         progress_clear();
 }
 
-static json_t *channels_json(uint8_t bits)
-{
-    json_t *list = json_array();
-
-    for (int i = 0; i < HAWSER_CHANNELS; i++)
-        if (bits >> i & 1)
-            (void)json_array_append_new(list, json_integer(i));
-    return list;
-}
-
-static uint8_t channels_of(const json_t *list)
-{
-    uint8_t bits = 0;
-
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        json_int_t channel = json_integer_value(json_array_get(list, i));
-
-        if (channel > 0 && channel < HAWSER_CHANNELS)
-            bits |= (uint8_t)(1u << channel);
-    }
-    return bits;
-}
-
 /* A device that answers otherwise, or knows no such request, is no failure of the session. */
 static int say_unserved(const struct control_reply *reply)
 {
@@ -318,8 +295,8 @@ static int ask_to_serve(struct phase *p, int64_t seconds)
 
     error = ask_for(p->ask, "bench",
                     json_pack("{sI so so}", "seconds", (json_int_t)seconds, "channels",
-                              channels_json(0xfe), "fill",
-                              channels_json(p->which == BENCH_DOWN ? r->load : 0)),
+                              bench_channels_json(0xfe), "fill",
+                              bench_channels_json(p->which == BENCH_DOWN ? r->load : 0)),
                     &reply);
     if (error == HAWSER_ERR_INVALID)
         return say_unserved(NULL);
@@ -327,7 +304,7 @@ static int ask_to_serve(struct phase *p, int64_t seconds)
         ask_say(p->ask, "bench", error);
         return EXIT_CODE_FAILED;
     }
-    r->served = channels_of(json_object_get(reply.members, "channels"));
+    r->served = bench_channels_of(json_object_get(reply.members, "channels"));
     if (!reply.ok)
         code = say_unserved(&reply);
     control_deinit_reply(&reply);
