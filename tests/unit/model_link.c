@@ -186,12 +186,13 @@ static bool offer(struct link *l, usec at)
 /* A link that takes ten of twenty that come at once. */
 static struct link *offered_twenty(const struct link_config *cfg)
 {
-    static uint64_t seed; /* the link goes on using it */
-    struct rng rng = test_rng(&seed);
+    static struct rng rng; /* the link goes on using it, and the seed */
+    static uint64_t seed;
     struct link *l;
     unsigned taken = 0;
 
     seed = 1;
+    rng = test_rng(&seed);
     CHECK("made", link_new(&l, cfg, TABLE, &rng) == ERR_OK);
     for (int i = 0; i < 20; i++)
         taken += offer(l, 0);
