@@ -12,7 +12,7 @@
 static void init_letters(struct session_pair *p)
 {
     alloc_pause();
-    p->letters = calloc(LETTERS_MAX, sizeof *p->letters);
+    p->letters = p->letter_store = calloc(2 * LETTERS_MAX, sizeof *p->letters);
     p->notes = calloc(NOTES_MAX, sizeof *p->notes);
     assert(p->letters && p->notes && pool_new(&p->pool, 8192) == ERR_OK);
     for (int i = 0; i < 2; i++)
@@ -53,7 +53,7 @@ void session_pair_deinit(struct session_pair *p)
         session_free(p->end[i]);
         dtls_identity_free(p->identity[i]);
     }
-    free(p->letters);
+    free(p->letter_store);
     free(p->notes);
     pool_free(p->pool);
 }
@@ -311,6 +311,17 @@ static void deliver_to_relay(struct session_pair *p, const struct session_letter
     drain_relay(p);
 }
 
+/* Letters are moved once in a while, not for each that leaves. */
+static void drop_first_letter(struct session_pair *p)
+{
+    p->letter_count--;
+    p->letters++;
+    if (p->letters == p->letter_store + LETTERS_MAX) {
+        memmove(p->letter_store, p->letters, p->letter_count * sizeof *p->letters);
+        p->letters = p->letter_store;
+    }
+}
+
 static void deliver(struct session_pair *p)
 {
     static struct session_letter letter;
@@ -318,8 +329,7 @@ static void deliver(struct session_pair *p)
 
     letter = p->letters[0];
     data = bytes_of(letter.data, letter.len);
-    p->letter_count--;
-    memmove(p->letters, p->letters + 1, p->letter_count * sizeof *p->letters);
+    drop_first_letter(p);
     if (letter.to == RELAY) {
         deliver_to_relay(p, &letter);
         return;

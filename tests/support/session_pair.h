@@ -72,7 +72,7 @@ struct session_pair {
     uint64_t lose_nth;  /* of those that leave from here on; 0: none */
     size_t longest;     /* of those that arrived, streams apart */
     size_t payload_max; /* longer datagrams are lost; 0: 1472, Ethernet's in IPv4 */
-    struct session_letter *letters;
+    struct session_letter *letter_store, *letters; /* letters: the first of those under way */
     size_t letter_count;
     struct session_note *notes;
     size_t note_count;
