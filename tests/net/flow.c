@@ -2,9 +2,12 @@
  *
  *     invite            device: its pairing line; before, when it is online, its ID
  *     pair INVITE       app
- *     connect ID        app
+ *     connect ID [live] app; live: what comes on channel 1 are frames of the command `live`
  *     send CHANNEL      as much as is taken, until the session ends
  *     video KBITS       frames on channel 1 at this rate, each sixtieth eight times as long
+ *     live KBITS LIFETIME_MS COUNT FIRST
+ *                       device: frames as messages on channel 1, and their count when all are sent
+ *     frames COUNT MS   app: after so long, when they came (live.h)
  *     measure MS        samples of what came, and of the session (samples.h)
  *     command COUNT     app: 1 KiB on channel 0 every 100 ms, and the device's answer to each
  *     disconnect        app
@@ -19,6 +22,7 @@
 
 #include "core/base/bytes.h"
 #include "tests/net/ends.h"
+#include "tests/net/live.h"
 #include "tests/net/samples.h"
 
 enum {
@@ -28,9 +32,6 @@ enum {
     COMMAND_BYTES = 1024,
     COMMAND_EVERY_MS = 100,
     COMMANDS_MAX = 1000,
-    FRAMES_A_SECOND = 30,
-    KEY_FRAME_EVERY = 60,
-    KEY_FRAME_TIMES = 8,
     BUFFER = 65536,
     PERIOD = 65521, /* bytes, a prime: what is lost or comes twice does not fit in again */
     TIMEOUT_MS = 20000
@@ -138,9 +139,7 @@ static void *send_bytes(void *ctx)
 
 static void *send_video(void *ctx)
 {
-    int bytes = (int)((long)ctx * 125 / FRAMES_A_SECOND) * KEY_FRAME_EVERY /
-                (KEY_FRAME_EVERY + KEY_FRAME_TIMES - 1);
-    int handle = wait_for_session();
+    int bytes = live_frame_bytes((long)ctx), handle = wait_for_session();
     usec at = net_now();
     int64_t sent = 0;
 
@@ -151,9 +150,12 @@ static void *send_video(void *ctx)
     return NULL;
 }
 
-static void begin_session(bool is_device)
+static void begin_session(bool is_device, bool is_live)
 {
-    start(receive_bytes, VIDEO);
+    if (is_live)
+        live_receive(end.handle);
+    else
+        start(receive_bytes, VIDEO);
     start(receive_bytes, FILES);
     if (is_device)
         start(echo_commands, 0);
@@ -171,6 +173,27 @@ static void video(const char *args)
 {
     start(send_video, strtol(args, NULL, 10));
     print_code(0);
+}
+
+static void live(const char *args)
+{
+    struct live_plan plan = { .count = 0 };
+    long kbits;
+
+    if (sscanf(args, "%ld %d %ld %ld", &kbits, &plan.lifetime_ms, &plan.count, &plan.first) != 4) {
+        print_code(HAWSER_ERR_INVALID);
+        return;
+    }
+    plan.bytes = live_frame_bytes(kbits);
+    live_send(wait_for_session(), &plan);
+}
+
+static void frames(const char *args)
+{
+    char *rest;
+    long count = strtol(args, &rest, 10);
+
+    live_print(count, strtol(rest, NULL, 10) * MILLISECOND);
 }
 
 static void take(void *ctx, int64_t *row)
@@ -288,12 +311,15 @@ static void on_connect(void *ctx, const char *trace_id, int result)
 
 static void connect_to(const char *args)
 {
-    int code = hawser_connect(args, HAWSER_LAN_AUTO, TIMEOUT_MS, on_connect, NULL, NULL);
+    char id[HAWSER_ID_MAX] = "", mode[8] = "";
+    int code;
 
+    (void)sscanf(args, "%32s %7s", id, mode);
+    code = hawser_connect(id, HAWSER_LAN_AUTO, TIMEOUT_MS, on_connect, NULL, NULL);
     if (!code)
         code = wait_for_session();
     if (code >= 0)
-        begin_session(false);
+        begin_session(false, strcmp(mode, "live") == 0);
     print_code(code < 0 ? code : 0);
 }
 
@@ -313,6 +339,7 @@ static void obey(char *line)
         { "connect", connect_to }, { "send", send_on },
         { "video", video },        { "measure", measure },
         { "command", command },    { "disconnect", disconnect },
+        { "live", live },          { "frames", frames },
     };
     char *name = strsep(&line, " \n");
 
@@ -334,7 +361,7 @@ static bool open_device(void)
         hawser_device_wait_online(end.device, TIMEOUT_MS) != 1)
         return false;
     start(listen_once, 0);
-    begin_session(true);
+    begin_session(true, false);
     (void)printf("%s\n", id);
     return true;
 }

@@ -4,8 +4,9 @@ import math
 WIDTH, LEFT, TOP, GAP = 430, 70, 100, 66
 RATE_HEIGHT, QUEUE_HEIGHT, SCENE_GAP = 150, 60, 92
 COLOURS = {"hawser": "#1b7f4b", "hawser 1": "#1b7f4b", "hawser 2": "#7cc49a",
-           "TCP CUBIC": "#c0392b", "TCP BBR": "#d68910", "command": "#1b7f4b"}
-QUEUE, GRID = "#5b7c99", "#dddddd"
+           "TCP CUBIC": "#c0392b", "TCP BBR": "#d68910", "command": "#1b7f4b",
+           "lossy": "#1b7f4b", "reliable": "#c0392b"}
+QUEUE, GRID, OUTAGE = "#5b7c99", "#dddddd", "#ececec"
 
 
 def _text(x, y, text, size, anchor="start", weight="normal", colour="#222"):
@@ -58,6 +59,11 @@ class Panel:
         for x, y in (self.place(*point) for point in self.within(xs, ys)):
             yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.8" fill="{colour}"/>'
 
+    def band(self, begin, end, colour):
+        (left, top), (right, bottom) = self.place(begin, self.y_most), self.place(end, 0)
+        yield (f'<rect x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" '
+               f'height="{bottom - top:.1f}" fill="{colour}"/>')
+
     def limit(self, value, text):
         _, y = self.place(0, value)
         yield (f'<line x1="{self.x}" y1="{y:.1f}" x2="{self.x + WIDTH}" y2="{y:.1f}" '
@@ -80,19 +86,24 @@ def _rates(scene, x, y):
         yield from panel.line(line["s"], line["mbits"], COLOURS.get(line["name"], "#222"))
 
 
-def _answers(scene, x, y):
-    most = max(*scene["answers"]["ms"], scene["limit_ms"]) * 1.1
+def _delays(scene, x, y):
+    """Of single messages: a dot each."""
+    value, text = scene["limit"]
+    most = max(value, *(ms for line in scene["delays"] for ms in line["ms"])) * 1.1
     panel = Panel(x, y, RATE_HEIGHT, scene["seconds"], 20 * math.ceil(most / 20))
-    yield from panel.frame(4, "answer, ms")
-    yield from panel.dots(scene["answers"]["s"], scene["answers"]["ms"], COLOURS["command"])
-    yield from panel.limit(scene["limit_ms"], "95 of 100 are to be below")
+    for begin, end in scene.get("outages", []):
+        yield from panel.band(begin, end, OUTAGE)
+    yield from panel.frame(4, "ms")
+    for line in scene["delays"]:
+        yield from panel.dots(line["s"], line["ms"], COLOURS[line["name"]])
+    yield from panel.limit(value, text)
 
 
 def _scene(scene, x, y):
-    """What it is, the rates (or the answers to commands), and below them the queue."""
+    """What it is, the rates (or the delays of messages), and below them the queue."""
     yield _text(x, y - 32, scene["title"], 14, weight="bold")
-    yield from _legend(x, y - 12, [line["name"] for line in scene["rates"]])
-    yield from (_answers if "answers" in scene else _rates)(scene, x, y)
+    yield from _legend(x, y - 12, [line["name"] for line in scene.get("delays", scene["rates"])])
+    yield from (_delays if "delays" in scene else _rates)(scene, x, y)
     below = y + RATE_HEIGHT + 26
     panel = Panel(x, below, QUEUE_HEIGHT, scene["seconds"], scene["queue_most_ms"])
     yield from panel.frame(2, "queue, ms")

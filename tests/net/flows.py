@@ -85,12 +85,12 @@ class Watch:
 class Hawser:
     """A device in host b and an app in host a, connected."""
 
-    def __init__(self, laboratory, broker, name="hawser"):
+    def __init__(self, laboratory, broker, name="hawser", mode=""):
         self.lab, self.name = laboratory, name
         self.device, _ = self._start("device", "b", broker)
         self.app, _ = self._start("app", "a", broker)
         self._ask(self.app, "pair " + self.device.ask("invite"))
-        self._ask(self.app, "connect " + self.id)
+        self._ask(self.app, f"connect {self.id} {mode}")
 
     def _start(self, role, host, broker):
         home = self.lab.path(f"{self.name}-{role}")
@@ -140,6 +140,49 @@ class Hawser:
         return Flow(self.name, received, sent)
 
 
+class Live(Hawser):
+    """Live pictures from the device to the app; lifetime_ms None: on a reliable channel. `first`:
+    after so many frames comes the first key frame."""
+
+    FRAMES_A_SECOND, KBITS, LINGER = 30, 2000, 1  # LINGER: seconds, for the last frames to come
+
+    def __init__(self, laboratory, broker, name, lifetime_ms, first=0):
+        super().__init__(laboratory, broker, name, "live")
+        self.lifetime_ms, self.first = -1 if lifetime_ms is None else lifetime_ms, first
+
+    def begin(self, seconds):
+        count = int(seconds * self.FRAMES_A_SECOND)
+        self.app.tell(f"frames {count} {int((seconds + self.LINGER) * 1000)}")
+        self.device.tell(f"live {self.KBITS} {self.lifetime_ms} {count} {self.first}")
+
+    def flow(self, seconds):
+        received, sent = self.end(seconds + self.LINGER)
+        if received["wrong"] or not any(received["took_us"]):
+            raise servers.lab.LabError(f"{self.name}: not the frames that were sent")
+        return Frames(self.name, [us / 1000 for us in received["took_us"]],
+                      sent["refused"] + sent["given_up"])
+
+
+class Frames:
+    """What came of live pictures: of each how many milliseconds it took, 0: it did not come."""
+
+    def __init__(self, name, took_ms, given_up):
+        self.name, self.took_ms, self.given_up = name, took_ms, given_up
+        self.came = sorted(ms for ms in took_ms if ms)
+
+    def share_within(self, ms):
+        return sum(took <= ms for took in self.came) / len(self.took_ms)
+
+    def cut(self, share):
+        """So many of those that came took no longer."""
+        return self.came[min(int(share * len(self.came)), len(self.came) - 1)]
+
+    def dots(self):
+        """Seconds since the first, and milliseconds, of those that came."""
+        seen = [(i / Live.FRAMES_A_SECOND, ms) for i, ms in enumerate(self.took_ms) if ms]
+        return {"name": self.name, "s": [s for s, _ in seen], "ms": [ms for _, ms in seen]}
+
+
 class Tcp:
     """One TCP flow from host b to host a."""
 
@@ -184,11 +227,23 @@ class Flow:
         return self.mbits(skip) / (link_mbits * self.payload_share())
 
 
-def run(laboratory, flows, seconds):
-    """Runs them side by side: what came of each, and the link's samples."""
+def interrupt(laboratory, seconds, begins, host="b"):
+    """The narrow link carries nothing for so long, at each of these moments from now on."""
+    begun = time.monotonic()
+    for at in begins:
+        for command, moment in (("cut", at), ("mend", at + seconds)):
+            time.sleep(max(begun + moment - time.monotonic(), 0))
+            laboratory.tell(f"{command} {host} tun0")
+
+
+def run(laboratory, flows, seconds, meanwhile=None):
+    """Runs them side by side: what came of each, and the link's samples. Meanwhile something may
+    be done to the laboratory."""
     for flow in flows:
         flow.begin(seconds)
     watch = Watch(laboratory, seconds)
+    if meanwhile:
+        meanwhile()
     return [flow.flow(seconds) for flow in flows], watch.series()
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 
 SKIP = 77
 
@@ -88,6 +89,7 @@ class Lab:
         self.build = build
         self.programs = []
         self.namespaces = {}
+        self.telling = threading.Lock()
         self.folder = tempfile.TemporaryDirectory(prefix="hawser-net-")
         path = os.path.join(self.folder.name, "plan")
         with open(path, "w") as f:
@@ -130,8 +132,9 @@ class Lab:
         return done.stdout
 
     def tell(self, command):
-        """A command of control.h: what it answers behind `ok`."""
-        answer = self.daemon.ask(command)
+        """A command of control.h: what it answers behind `ok`. Any thread may ask."""
+        with self.telling:
+            answer = self.daemon.ask(command)
         if answer is None or not answer.startswith("ok"):
             raise LabError(f"{command}: {answer}")
         return answer[3:]

@@ -23,7 +23,8 @@ static const struct {
     { "a comment", "  # all of it", true },
     { "a NAT", "nat n outside=203.0.113.1 mapping=address-dependent filtering=apd", true },
     { "a NAT in a NAT", "nat m outside=100.64.0.2 behind=n block=all-but-443", true },
-    { "a host", "host h addr=192.168.1.2,2001:db8::1 behind=m delay=10 up_loss=2.5", true },
+    { "a host", "host h addr=192.168.1.2,2001:db8::1 behind=m delay=10 up_loss=2.5 loss_run=4",
+      true },
     { "its second interface", "host h if=lte0 addr=10.0.0.1 down_rate=3000 black_hole", true },
     { "a firewall", "host f addr=2001:db8::3 firewall=address-dependent", true },
     { "a wall of another kind", "host g addr=2001:db8::4 firewall=brick", false },
@@ -36,6 +37,7 @@ static const struct {
     { "a NAT's setting for a host", "host s addr=10.0.0.1 hairpinning", false },
     { "a link's setting for a NAT", "nat t outside=203.0.113.5 delay=10", false },
     { "more than all", "host u addr=10.0.0.1 loss=101", false },
+    { "runs of losses without an end", "host u addr=10.0.0.1 loss_run=1001", false },
     { "not a number", "host v addr=10.0.0.1 delay=fast", false },
     { "less than nothing", "host w addr=10.0.0.1 delay=-1", false },
     { "a value where there is none", "host x addr=10.0.0.1 black_hole=1", false },
@@ -66,6 +68,8 @@ TEST(settings_are_where_they_belong)
                                  port->way[WAY_DOWN].cfg.delay_us == 10 * MILLISECOND);
     CHECK("one direction",
           port->way[WAY_UP].cfg.loss_ppm == 25000 && port->way[WAY_DOWN].cfg.loss_ppm == 0);
+    CHECK("losses in runs",
+          port->way[WAY_UP].cfg.loss_run == 4 && port->way[WAY_DOWN].cfg.loss_run == 4);
     port = &plan.port[topology_find_port(&plan, "h", "lte0")];
     CHECK("the other interface",
           port->way[WAY_DOWN].cfg.rate_bps == 3000000 && port->way[WAY_UP].is_black_hole);

@@ -184,6 +184,16 @@ static bool read_loss(struct topology_link *link, const char *value)
     return read_percent(&link->cfg.loss_ppm, value);
 }
 
+static bool read_loss_run(struct topology_link *link, const char *value)
+{
+    double packets;
+
+    if (!read_decimal(&packets, value) || packets > 1000)
+        return false;
+    link->cfg.loss_run = (uint32_t)packets;
+    return true;
+}
+
 static bool read_duplicate(struct topology_link *link, const char *value)
 {
     return read_percent(&link->cfg.duplicate_ppm, value);
@@ -222,9 +232,10 @@ static bool read_black_hole(struct topology_link *link, const char *value)
 }
 
 static const struct link_key link_keys[] = {
-    { "delay", read_delay }, { "jitter", read_jitter },   { "loss", read_loss },
-    { "queue", read_queue }, { "reorder", read_reorder }, { "duplicate", read_duplicate },
-    { "rate", read_rate },   { "mtu", read_mtu },         { "black_hole", read_black_hole },
+    { "delay", read_delay },       { "jitter", read_jitter },   { "loss", read_loss },
+    { "queue", read_queue },       { "reorder", read_reorder }, { "duplicate", read_duplicate },
+    { "rate", read_rate },         { "mtu", read_mtu },         { "black_hole", read_black_hole },
+    { "loss_run", read_loss_run },
 };
 
 static bool read_link(struct topology_link *const way[WAYS], const char *name, const char *value)

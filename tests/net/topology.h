@@ -9,10 +9,12 @@
  *            short: ei, ad, apd
  *     KIND   preserved, sequential, random
  *     BLOCK  udp; all-but-443 (only TCP to that port goes out)
- *     LINK   delay=MS jitter=MS loss=PERCENT duplicate=PERCENT reorder=PERCENT rate=KBITS
- *            queue=BYTES mtu=BYTES black_hole, for both directions; up_ or down_ before it: for one
+ *     LINK   delay=MS jitter=MS loss=PERCENT loss_run=PACKETS duplicate=PERCENT reorder=PERCENT
+ *            rate=KBITS queue=BYTES mtu=BYTES black_hole, for both directions; up_ or down_ before
+ *            it: for one
  *
- * Milliseconds and percents may have decimals. Further lines of a host give it further interfaces,
+ * Milliseconds and percents may have decimals. With `loss_run` as many are lost, but so many in a
+ * row on average. Further lines of a host give it further interfaces,
  * the first is preferred. A NAT comes before what is behind it. IPv6 passes NATs by. With
  * `masquerade` the host has this address behind a router that is Linux: addr is the router's, and
  * nftables masquerades. `firewall` filters what comes to the host by this rule and translates
