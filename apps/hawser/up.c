@@ -17,8 +17,7 @@
 #include "apps/hawser/broker.h"
 #include "apps/hawser/child.h"
 #include "apps/hawser/commands.h"
-
-#define PLUGIN "mosquitto-hawser.so"
+#include "apps/hawser/plugin.h"
 
 enum { READY_MS = 10000, LOOK_MS = 50, LINE_BYTES = 1024 };
 
@@ -44,22 +43,6 @@ static int take_state(struct up *u)
     u->log = open(broker_path(&u->broker, "mosquitto.log", path),
                   O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     return u->log < 0 ? say_error("%s: %s", path, strerror(errno)) : EXIT_CODE_OK;
-}
-
-/* --plugin, else beside this program, else where "make install" puts it. */
-static int find_plugin(struct up *u, char found[PATH_MAX])
-{
-    char here[PATH_MAX];
-
-    if (!u->broker.plugin && beside_directory(here) &&
-        snprintf(found, PATH_MAX, "%s/" PLUGIN, here) < PATH_MAX && access(found, R_OK) == 0)
-        u->broker.plugin = found;
-    if (!u->broker.plugin)
-        u->broker.plugin = HAWSER_PLUGIN_DIR "/" PLUGIN;
-    if (access(u->broker.plugin, R_OK))
-        return say_error("%s: %s; --plugin FILE tells where it is", u->broker.plugin,
-                         strerror(errno));
-    return EXIT_CODE_OK;
 }
 
 static int start_mosquitto(struct up *u)
@@ -184,8 +167,11 @@ static int run(struct up *u)
 {
     char plugin[PATH_MAX];
 
-    if (take_state(u) || find_plugin(u, plugin) || start_mosquitto(u) || start_relay(u) ||
-        await_relay(u) || await_mosquitto(u) || broker_write_client_config(&u->broker))
+    if (take_state(u) || plugin_find(u->broker.plugin, plugin))
+        return EXIT_CODE_FAILED;
+    u->broker.plugin = plugin;
+    if (start_mosquitto(u) || start_relay(u) || await_relay(u) || await_mosquitto(u) ||
+        broker_write_client_config(&u->broker))
         return EXIT_CODE_FAILED;
     say_ready(u);
     return supervise(u);
@@ -223,7 +209,8 @@ int command_up(int argc, char **argv)
           "HOST  how clients reach it (the address)" },
         { "broker-port", 'p', OPTION_NUMBER, &port, 0, 65535, "N  TCP (1883); 0: a free one" },
         { "stun-port", 0, OPTION_NUMBER, &u.stun_port, 0, 65535, "N  UDP (3478); 0: a free one" },
-        { "plugin", 0, OPTION_TEXT, &u.broker.plugin, 0, 0, "FILE  " PLUGIN },
+        { "plugin", 0, OPTION_TEXT, &u.broker.plugin, 0, 0,
+          "FILE  " PLUGIN_NAME ", or $" PLUGIN_VARIABLE },
     };
     struct options o = { 0 };
     const struct options_spec spec = {
