@@ -40,8 +40,10 @@ static int show_and_stay(void *ctx, int handle)
     int code = show(handle);
 
     if (!code && !*once) {
-        int closed = stay(handle);
+        int closed;
 
+        say_aside("staying connected until ^C; with --once it ends at once");
+        closed = stay(handle);
         code = closed ? say_failure(closed, "the session ended") : EXIT_CODE_OK;
     }
     return code;
