@@ -71,7 +71,7 @@ static int say_connect_failure(const struct options *o, int code, const char *id
                      "be reachable by no path: try --timeout 15."
                    : "Is the broker reachable, and the device's program running? Or the device may "
                      "be reachable by no path: try --timeout 30, or a relay.";
-    if (code == HAWSER_ERR_INVALID)
+    if (code == HAWSER_ERR_INVALID || code == HAWSER_ERR_API_FAILED) /* else only aliases */
         more = "That is not an ID: hw1 and 28 characters, as the device prints it.";
     return say_failure_with(code, more, "connecting to %s", id);
 }
