@@ -25,7 +25,37 @@ struct arguments {
     struct watch watch;
 };
 
-static int parse(struct arguments *a, int argc, char **argv)
+/* With --watch it is an app: other options apply. */
+static bool asks_to_watch(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (!strcmp(argv[i], "--watch") || !strncmp(argv[i], "--watch=", 8) ||
+            !strncmp(argv[i], "-w", 2))
+            return true;
+    return false;
+}
+
+static int parse_watch(struct arguments *a, int argc, char **argv)
+{
+    const struct option_rule rules[] = {
+        { "watch", 'w', OPTION_TEXT, &a->watch.id, 0, 0, "ID  watch this camera" },
+        { "out", 'o', OPTION_TEXT, &a->watch.out, 0, 0, "FILE  store the stream" },
+        { "duration", 0, OPTION_NUMBER, &a->watch.duration_s, 1, INT_MAX, "S  end after so long" },
+        { "get", 0, OPTION_TEXT, &a->watch.get, 0, 0, "FILE  fetch this file meanwhile" },
+        { "get-as", 0, OPTION_TEXT, &a->watch.get_as, 0, 0, "FILE  where --get stores it" },
+    };
+    const struct options_spec spec = {
+        .usage = "--watch ID --out FILE [OPTIONS]",
+        .about = "Connects to a camera and stores what it streams, unchanged. \"hawser watch ID\"\n"
+                 "is the same.",
+        .rules = rules,
+        .count = COUNT(rules),
+    };
+
+    return options_parse(&a->common, &spec, argc, argv);
+}
+
+static int parse_camera(struct arguments *a, int argc, char **argv)
 {
     const struct option_rule rules[] = {
         { "source", 's', OPTION_TEXT, &a->source, 0, 0, "FILE  stream this video or audio" },
@@ -37,22 +67,17 @@ static int parse(struct arguments *a, int argc, char **argv)
         { "pair", 'p', OPTION_FLAG, &a->pair, 0, 0, "print a pairing line and its QR code" },
         { "max-sessions", 0, OPTION_NUMBER, &a->sessions_max, 1, HOST_SESSIONS_MAX,
           "N  viewers at once (8)" },
-        { "label", 0, OPTION_TEXT, &a->common.label, 0, 0, "LABEL  the same as --as (camera)" },
-        { "watch", 'w', OPTION_TEXT, &a->watch.id, 0, 0,
-          "ID  watch this camera instead of being one" },
-        { "out", 'o', OPTION_TEXT, &a->watch.out, 0, 0, "FILE  with --watch: store the stream" },
-        { "duration", 0, OPTION_NUMBER, &a->watch.duration_s, 1, INT_MAX,
-          "S  with --watch: end after so long" },
-        { "get", 0, OPTION_TEXT, &a->watch.get, 0, 0,
-          "FILE  with --watch: fetch this file meanwhile" },
-        { "get-as", 0, OPTION_TEXT, &a->watch.get_as, 0, 0, "FILE  where --get stores it" },
+        { "label", 0, OPTION_TEXT, &a->common.label, 0, 0,
+          "LABEL  use the key of this label (camera)" },
+        { "as", 0, OPTION_TEXT, &a->common.label, 0, 0, "LABEL  the same" },
     };
     const struct options_spec spec = {
-        .usage = "[OPTIONS] --source FILE | --watch ID --out FILE",
+        .usage = "--source FILE [OPTIONS]",
         .about = "Streams a file in real time, as a camera would, to every app that is paired and\n"
-                 "connects; or watches such a camera and stores what it sends, unchanged.",
+                 "connects. --watch makes it such an app: \"hawser watch --help\".",
         .rules = rules,
-        .count = sizeof rules / sizeof *rules,
+        .count = COUNT(rules),
+        .side = OPTIONS_DEVICE,
     };
 
     return options_parse(&a->common, &spec, argc, argv);
@@ -110,14 +135,15 @@ static int be_camera(const struct arguments *a)
 int main(int argc, char **argv)
 {
     struct arguments a = { .sessions_max = 8, .file_max_mib = 4096 };
-    int first = parse(&a, argc, argv);
+    bool watches = asks_to_watch(argc, argv);
+    int first = watches ? parse_watch(&a, argc, argv) : parse_camera(&a, argc, argv);
 
     if (first < 0)
         return options_exit(first);
     av_log_set_level(a.common.verbose > 1 ? AV_LOG_INFO : AV_LOG_FATAL);
-    if (!a.source == !a.watch.id)
+    if (!a.source && !watches)
         return usage("either --source or --watch is needed");
-    if (!a.watch.get != !a.watch.get_as || (a.watch.get && !a.watch.id))
-        return usage("--get and --get-as go together, with --watch");
-    return a.watch.id ? watch_run(&a.watch, &a.common) : be_camera(&a);
+    if (!a.watch.get != !a.watch.get_as)
+        return usage("--get and --get-as go together");
+    return watches ? watch_run(&a.watch, &a.common) : be_camera(&a);
 }

@@ -11,6 +11,7 @@
 #include "apps/common/heard.h"
 #include "apps/common/home.h"
 #include "apps/common/say.h"
+#include "core/base/bytes.h"
 
 enum { RULES_MAX = 32, LONG_ONLY = 256 };
 
@@ -129,8 +130,10 @@ static bool read_options(const struct table *t, int argc, char **argv)
     while ((answer = getopt_long(argc, argv, t->letters, t->longs, NULL)) != -1) {
         const struct option_rule *r = table_find(t, answer);
 
+        if (!r) /* getopt_long() has said it, but to people alone */
+            say_json(json_pack("{s{ss}}", "error", "text", "a wrong option; --help lists them"));
         if (!r || !set_value(r, optarg))
-            return false; /* getopt_long() or set_value() has said it */
+            return false;
     }
     return true;
 }
@@ -141,8 +144,7 @@ static int check_operands(const struct options_spec *spec, int operands)
 
     if (operands >= spec->operands_least && operands <= spec->operands_most)
         return optind;
-    fprintf(stderr, "%s: %s; usage: %s %s\n", program_invocation_short_name, what,
-            program_invocation_short_name, spec->usage);
+    say_error("%s; usage: %s %s", what, program_invocation_short_name, spec->usage);
     return OPTIONS_WRONG;
 }
 
@@ -158,34 +160,49 @@ static void fill_standard_descriptors(void)
         close(fd);
 }
 
+/* Whatever is wrong is to be told as JSON, so this one counts wherever it stands. */
+static bool asks_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
+}
+
 int options_parse(struct options *o, const struct options_spec *spec, int argc, char **argv)
 {
     bool help = false;
     int64_t timeout_s = 0;
     const char *lan = "auto";
-    const struct option_rule always[] = {
-        { "home", 0, OPTION_TEXT, &o->home, 0, 0, "DIR  keys, grants and config (~/.hawser)" },
-        { "json", 0, OPTION_FLAG, &o->json, 0, 0, "results as JSON, one object a line" },
-        { "help", 'h', OPTION_FLAG, &help, 0, 0, "this text" },
-    };
-    const struct option_rule remote[] = {
+    const struct option_rule app[] = {
         { "as", 0, OPTION_TEXT, &o->label, 0, 0, "LABEL  use the key of this label" },
+        { "lan", 0, OPTION_TEXT, &lan, 0, 0, "WAY  auto, internet (first) or lan (first)" },
+        { "timeout", 0, OPTION_NUMBER, &timeout_s, 1, 30, "S  seconds to connect (15)" },
+    };
+    const struct option_rule servers[] = {
         { "broker", 0, OPTION_TEXT, &o->broker, 0, 0, "URL  mqtt://host:port or mqtts://..." },
         { "stun", 0, OPTION_TEXT, &o->stun, 0, 0, "LIST  host:port of STUN servers, by commas" },
         { "turn", 0, OPTION_TEXT, &o->turn, 0, 0,
           "LIST  turn:host[:port] or turns:... of relays, by commas;\n"
           "                             turn_username and turn_password belong in config.json" },
-        { "lan", 0, OPTION_TEXT, &lan, 0, 0, "WAY  auto, internet (first) or lan (first)" },
-        { "timeout", 0, OPTION_NUMBER, &timeout_s, 1, 30, "S  seconds to connect (15)" },
         { "verbose", 'v', OPTION_COUNT, &o->verbose, 0, 0, "what the library does; -vv: more" },
+    };
+    const struct option_rule home[] = {
+        { "home", 0, OPTION_TEXT, &o->home, 0, 0, "DIR  keys, grants and config (~/.hawser)" },
+    };
+    const struct option_rule always[] = {
+        { "json", 0, OPTION_FLAG, &o->json, 0, 0, "results as JSON, one object a line" },
+        { "help", 'h', OPTION_FLAG, &help, 0, 0, "this text" },
     };
     struct table t = { 0 };
 
     fill_standard_descriptors();
     table_add(&t, spec->rules, spec->count);
-    if (!spec->is_local)
-        table_add(&t, remote, sizeof remote / sizeof *remote);
-    table_add(&t, always, sizeof always / sizeof *always);
+    table_add(&t, app, spec->side == OPTIONS_APP ? COUNT(app) : 0);
+    table_add(&t, servers, spec->side <= OPTIONS_DEVICE ? COUNT(servers) : 0);
+    table_add(&t, home, spec->side <= OPTIONS_HOME ? COUNT(home) : 0);
+    table_add(&t, always, COUNT(always));
+    say_use_json(asks_json(argc, argv));
     if (!read_options(&t, argc, argv))
         return OPTIONS_WRONG;
     o->timeout_ms = (int)timeout_s * 1000;
@@ -225,7 +242,7 @@ int options_apply(const struct options *o)
 
     hawser_set_log(level < HAWSER_LOG_DEBUG ? (enum hawser_log_level)level : HAWSER_LOG_DEBUG,
                    log_line, NULL);
-    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+    for (size_t i = 0; i < COUNT(settings); i++) {
         int error = settings[i].value ? hawser_set_option(settings[i].name, settings[i].value) : 0;
 
         if (error) {

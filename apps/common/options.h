@@ -19,6 +19,14 @@ struct options {
     int timeout_ms;           /* of connecting, pairing and requests; 0: the usual */
 };
 
+/* Which of the common options a program takes: only those that change something. */
+enum options_side {
+    OPTIONS_APP,    /* all: it connects to devices */
+    OPTIONS_DEVICE, /* it is one: other options say by which key, and apps connect to it */
+    OPTIONS_HOME,   /* it speaks to nobody, but reads the home directory */
+    OPTIONS_ALONE,  /* nor that */
+};
+
 enum option_kind { OPTION_FLAG, OPTION_COUNT, OPTION_TEXT, OPTION_NUMBER };
 
 struct option_rule {
@@ -36,7 +44,7 @@ struct options_spec {
     const struct option_rule *rules;
     size_t count;
     int operands_least, operands_most;
-    bool is_local; /* takes of the common options only those that make sense without a device */
+    enum options_side side;
 };
 
 enum { OPTIONS_HELP = -1, OPTIONS_WRONG = -2 };

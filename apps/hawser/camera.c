@@ -27,13 +27,15 @@ int command_watch(int argc, char **argv)
         say_error("the camera's ID comes first; usage: hawser watch ID --out FILE [OPTIONS]");
         return EXIT_CODE_USAGE;
     }
-    args = calloc((size_t)argc + 2, sizeof *args);
+    args = calloc((size_t)argc + 3, sizeof *args);
     if (!args)
         return say_error("out of memory");
     args[0] = CAMERA;
-    args[1] = asks_help ? "--help" : "--watch";
+    args[1] = "--watch";
+    if (asks_help)
+        args[2] = "ID";
     for (int i = 1; i < argc; i++)
-        args[i + 1] = argv[i];
+        args[i + 1 + asks_help] = argv[i];
     code = beside_exec(CAMERA, args);
     free(args);
     return code;

@@ -56,6 +56,7 @@ int command_echo(int argc, char **argv)
         .count = sizeof rules / sizeof *rules,
         .operands_least = 1,
         .operands_most = 1,
+        .side = OPTIONS_DEVICE,
     };
     int first = options_parse(&o, &spec, argc, argv);
     struct host host = { .serve = serve };

@@ -10,7 +10,7 @@ int command_keygen(int argc, char **argv)
         .about = "Makes the key of this label, unless there is one, and prints its ID. Without\n"
                  "LABEL it is \"" CLIENT_LABEL "\", the key that the other commands use.",
         .operands_most = 1,
-        .is_local = true,
+        .side = OPTIONS_HOME,
     };
     int first = options_parse(&o, &spec, argc, argv), error;
     char id[HAWSER_ID_MAX];

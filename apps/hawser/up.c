@@ -220,7 +220,7 @@ int command_up(int argc, char **argv)
                  "other machines can use it.",
         .rules = rules,
         .count = sizeof rules / sizeof *rules,
-        .is_local = true,
+        .side = OPTIONS_ALONE,
     };
     int first = options_parse(&o, &spec, argc, argv), code;
 

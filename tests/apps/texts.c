@@ -119,6 +119,34 @@ TEST(options_are_read_by_their_rules)
     }
 }
 
+TEST(who_has_no_use_for_an_option_does_not_take_it)
+{
+    static const struct {
+        const char *claim, *option;
+        enum options_side last; /* that takes it */
+    } rows[] = {
+        { "a time to connect in", "--timeout=5", OPTIONS_APP },
+        { "a key to connect with", "--as=x", OPTIONS_APP },
+        { "a way to connect by", "--lan=auto", OPTIONS_APP },
+        { "a broker", "--broker=mqtt://x", OPTIONS_DEVICE },
+        { "a relay", "--turn=turn:x", OPTIONS_DEVICE },
+        { "a home directory", "--home=x", OPTIONS_HOME },
+        { "help", "--help", OPTIONS_ALONE },
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++)
+        for (int side = OPTIONS_APP; side <= OPTIONS_ALONE; side++) {
+            const struct options_spec spec = { .usage = "", .about = "", .side = side };
+            char option[32], *argv[] = { (char[]){ "test" }, option, NULL };
+            struct options o = { 0 };
+            bool wrong;
+
+            snprintf(option, sizeof option, "%s", rows[i].option);
+            wrong = options_parse(&o, &spec, 2, argv) == OPTIONS_WRONG;
+            CHECK(rows[i].claim, wrong == (side > (int)rows[i].last));
+        }
+}
+
 TEST(codes_come_with_advice)
 {
     CHECK("to pair", strstr(say_advice(HAWSER_ERR_UNAUTHORISED), "hawser pair"));
@@ -202,6 +230,7 @@ TEST(a_qr_code_is_square)
 }
 
 TESTS(TEST_ROW(amounts_have_units), TEST_ROW(progress_tells_how_far_how_fast_and_when),
-      TEST_ROW(options_are_read_by_their_rules), TEST_ROW(codes_come_with_advice),
+      TEST_ROW(options_are_read_by_their_rules),
+      TEST_ROW(who_has_no_use_for_an_option_does_not_take_it), TEST_ROW(codes_come_with_advice),
       TEST_ROW(the_log_makes_for_better_advice), TEST_ROW(no_path_has_no_addresses),
       TEST_ROW(what_peers_name_does_not_speak_to_the_terminal), TEST_ROW(a_qr_code_is_square))
