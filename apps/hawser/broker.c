@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 #include <jansson.h>
 
 #include "apps/common/say.h"
+#include "core/base/bytes.h"
 
 union address {
     struct sockaddr any;
@@ -127,6 +129,23 @@ int broker_write_conf(const struct broker *b)
 static bool is_loopback(const char *address)
 {
     return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+}
+
+int broker_check_client_config(const struct broker *b)
+{
+    static const char *const ours[] = { "broker", "broker_name", "stun", "bind" };
+    char path[PATH_MAX], lock[PATH_MAX];
+    json_t *config = json_load_file(broker_path(b, "config.json", path), 0, NULL);
+    bool is_ours = config && access(broker_path(b, "lock", lock), F_OK) == 0;
+    size_t count = 0;
+
+    for (size_t i = 0; i < COUNT(ours); i++)
+        count += json_object_get(config, ours[i]) != NULL;
+    is_ours = is_ours && count == json_object_size(config);
+    json_decref(config);
+    if (is_ours || access(path, F_OK))
+        return EXIT_CODE_OK;
+    return say_error("%s is not as \"hawser up\" writes it: --state DIR takes another place", path);
 }
 
 int broker_write_client_config(const struct broker *b)

@@ -35,6 +35,8 @@ static int take_state(struct up *u)
 
     if (mkdir(u->broker.state, 0700) && errno != EEXIST)
         return say_error("--state %s: %s", u->broker.state, strerror(errno));
+    if (broker_check_client_config(&u->broker))
+        return EXIT_CODE_FAILED;
     u->lock = open(broker_path(&u->broker, "lock", path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (u->lock < 0)
         return say_error("%s: %s", path, strerror(errno));
