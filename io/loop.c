@@ -86,13 +86,13 @@ static void end_turn(struct io_loop *loop)
         task.fn(task.ctx);
 }
 
-/* The loop's thread goes before guests, however many there are. */
+/* The loop's thread, and who stands in for it, go before guests, however many there are. */
 static void begin_turn(struct io_loop *loop)
 {
     if (pthread_mutex_trylock(&loop->turn)) {
-        atomic_store(&loop->is_turn_wanted, true);
+        atomic_fetch_add(&loop->turn_wanted, 1);
         pthread_mutex_lock(&loop->turn);
-        atomic_store(&loop->is_turn_wanted, false);
+        atomic_fetch_sub(&loop->turn_wanted, 1);
     }
     current = loop;
 }
@@ -118,7 +118,7 @@ void io_loop_count_connections(struct io_loop *loop, int more)
 
 bool io_loop_try_enter(struct io_loop *loop)
 {
-    if (current || atomic_load_explicit(&loop->is_turn_wanted, memory_order_relaxed) ||
+    if (current || atomic_load_explicit(&loop->turn_wanted, memory_order_relaxed) ||
         pthread_mutex_trylock(&loop->turn))
         return false;
     guest.is_one = true;
@@ -151,25 +151,25 @@ static bool may_close(const struct io_loop *loop)
     return loop->is_stopping && !loop->is_closed && !loop->holds && !loop->tasks.count;
 }
 
-/* How long there is nothing to do, unless somebody brings it; no longer than `until`. */
-static usec time_to_sleep(struct io_loop *loop, usec until)
+/* Until when there is nothing to do, unless somebody brings it, but not after `until`. 0: there is
+ * something. */
+static usec time_to_wake(struct io_loop *loop, usec until)
 {
-    usec wait = uv_backend_timeout(&loop->uv) == 0 ? 0 : 24 * (60 * MINUTE);
+    bool has_work = uv_backend_timeout(&loop->uv) == 0;
 
     pthread_mutex_lock(&loop->queue);
     loop->is_asleep = !loop->tasks.count && !may_close(loop);
-    if (!loop->is_asleep)
-        wait = 0;
+    has_work |= !loop->is_asleep;
     pthread_mutex_unlock(&loop->queue);
     loop->awake_at = usec_min(timers_next(loop), until);
-    if (wait && loop->awake_at != USEC_NEVER)
-        wait = usec_clamp(loop->awake_at - io_now(), 0, wait);
-    return wait;
+    return has_work ? 0 : loop->awake_at;
 }
 
-/* libuv only says what it waits for, so that we can wait for it without the lock. */
-static void watch(struct io_loop *loop, usec wait)
+/* libuv only says what it waits for, so that we can wait for it without the lock. What was done
+ * behind the turn has taken its time: how long is known only now. */
+static void watch(struct io_loop *loop, usec at)
 {
+    usec wait = at ? usec_clamp(at - io_now(), 0, 24 * (60 * MINUTE)) : 0;
     struct pollfd events = { .fd = uv_backend_fd(&loop->uv), .events = POLLIN };
     struct timespec most = { .tv_sec = (time_t)(wait / SECOND),
                              .tv_nsec = (long)(wait % SECOND * 1000) };
@@ -258,11 +258,11 @@ static void begin_own_turn(struct io_loop *loop)
 /* Gives the turn to whoever wants it until a descriptor or a deadline needs the thread. */
 static void sleep_and_wake(struct io_loop *loop)
 {
-    usec wait = time_to_sleep(loop, USEC_NEVER);
+    usec at = time_to_wake(loop, USEC_NEVER);
 
     set_watching(loop, true);
     end_turn(loop);
-    watch(loop, wait);
+    watch(loop, at);
     rest(loop);
     begin_own_turn(loop);
 }
@@ -292,21 +292,28 @@ static void end_standing_in(struct io_loop *loop, bool is_done)
     pthread_mutex_unlock(&loop->queue);
 }
 
+static void stand_in_once(struct io_loop *loop, usec until)
+{
+    usec at = time_to_wake(loop, until);
+
+    end_turn(loop);
+    watch(loop, at);
+    begin_turn(loop);
+    note_awake(loop);
+    (void)run_round(loop);
+}
+
+/* Who need not wait leaves the thread alone: it would rest, and nobody had run anything for it. */
 void io_loop_stand_in(struct io_loop *loop, bool (*is_done)(void *ctx), void *ctx, usec until)
 {
-    bool stands_in = begin_standing_in(loop), has_come = false;
+    bool has_come = is_done(ctx);
 
-    while (stands_in && !(has_come = is_done(ctx)) && io_now() < until) {
-        usec wait = time_to_sleep(loop, until);
-
-        end_turn(loop);
-        watch(loop, wait);
-        begin_turn(loop);
-        note_awake(loop);
-        (void)run_round(loop);
-    }
-    if (stands_in)
+    if (!has_come && io_now() < until && begin_standing_in(loop)) {
+        do
+            stand_in_once(loop, until);
+        while (!(has_come = is_done(ctx)) && io_now() < until);
         end_standing_in(loop, has_come);
+    }
     io_loop_leave(loop);
 }
 

@@ -22,7 +22,7 @@ struct io_loop;
 int io_loop_new(struct io_loop **out);
 
 /* [any thread but the loop's] Runs what was posted, waits for holds to end (below), stops and joins
- * the thread. Sockets and timers must be closed before. NULL is fine. */
+ * the thread. Sockets and timers must be closed before, and guests gone. NULL is fine. */
 void io_loop_free(struct io_loop *loop);
 
 /* [any thread] Does this thread have the loop's turn, as its own or as a guest? */
@@ -63,9 +63,10 @@ bool io_loop_try_enter(struct io_loop *loop);
 void io_loop_leave(struct io_loop *loop);
 
 /* Of a guest, in place of io_loop_leave(): runs the loop, while its thread rests, until
- * is_done(ctx), asked in the turn, or `until`. A caller that waits for an answer so has it without
- * being woken by another thread. Soon afterwards, unless there is a stand-in again, the thread goes
- * on: meanwhile nobody watches descriptors and deadlines, for IO_REST_US at most. */
+ * is_done(ctx), asked in the turn whenever the loop has run, or `until`. A caller that waits for an
+ * answer so has it without being woken by another thread. What other guests bring about does not
+ * make it ask. Soon afterwards, unless there is a stand-in again, the thread goes on: meanwhile
+ * nobody watches descriptors and deadlines nor runs what is posted, for IO_REST_US at most. */
 #define IO_REST_US 500
 void io_loop_stand_in(struct io_loop *loop, bool (*is_done)(void *ctx), void *ctx, usec until);
 

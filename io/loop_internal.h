@@ -41,7 +41,7 @@ struct io_loop {
     /* Held by whoever runs callbacks: the thread, but while it sleeps, or a guest. Guards what
      * follows, up to the queue, and whatever belongs to the loop's thread. */
     pthread_mutex_t turn;
-    atomic_bool is_turn_wanted; /* the thread waits for it: guests stay out */
+    atomic_int turn_wanted; /* by so many: the thread, a stand-in; guests stay out */
     uv_loop_t uv;
     struct tasks after; /* until the turn ends */
     struct io_timer **heap;

@@ -354,6 +354,82 @@ TEST(a_stand_in_stays_no_longer_than_it_said)
     io_loop_free(a.loop);
 }
 
+/* Both as a guest, while another sleeps in the thread's place. */
+struct bringing {
+    struct answer answer;
+    struct io_timer timer;
+    struct udp *udp;
+};
+
+static void *set_a_deadline(void *ctx)
+{
+    struct bringing *b = ctx;
+
+    enter_as_guest(b->answer.loop);
+    io_timer_set(&b->timer, io_now() + MILLISECOND);
+    io_loop_leave(b->answer.loop);
+    return NULL;
+}
+
+static void on_answer(void *ctx, struct udp *u, const struct addr *local, const struct addr *from,
+                      uint8_t *data, size_t len)
+{
+    (void)u, (void)local, (void)from, (void)data, (void)len;
+    come(ctx);
+}
+
+static void *open_a_socket(void *ctx)
+{
+    struct bringing *b = ctx;
+    const struct udp_handler handler = { .datagram = on_answer,
+                                         .drained = on_drained,
+                                         .ctx = &b->answer };
+    uint8_t datagram[] = "x";
+    struct addr loopback;
+    struct out run;
+
+    CHECK("an address", addr_parse_ip(&loopback, "127.0.0.1", 0));
+    enter_as_guest(b->answer.loop);
+    CHECK("opened", udp_open(&b->udp, b->answer.loop, &loopback, &handler) == ERR_OK);
+    out_init(&run, datagram, sizeof datagram);
+    out_add(&run, 1);
+    run.to = *udp_local(b->udp);
+    udp_send(b->udp, &run);
+    io_loop_leave(b->answer.loop);
+    return NULL;
+}
+
+static void stand_in_while(struct bringing *b, void *(*other)(void *ctx))
+{
+    pthread_t thread;
+
+    b->answer.has_come = false;
+    enter_as_guest(b->answer.loop);
+    if (!b->timer.loop)
+        CHECK("room", !io_timer_init(&b->timer, b->answer.loop, come, &b->answer));
+    pthread_create(&thread, NULL, other, b);
+    io_loop_stand_in(b->answer.loop, has_come, &b->answer, USEC_NEVER);
+    CHECK("had", b->answer.has_come);
+    pthread_join(thread, NULL);
+}
+
+TEST(what_a_guest_brings_wakes_who_stands_in)
+{
+    struct bringing b = { .answer.loop = blocker_loop() };
+
+    for (int i = 0; i < 20; i++) {
+        stand_in_while(&b, set_a_deadline);
+        stand_in_while(&b, open_a_socket);
+        enter_as_guest(b.answer.loop);
+        udp_close(b.udp);
+        io_loop_leave(b.answer.loop);
+    }
+    enter_as_guest(b.answer.loop);
+    io_timer_deinit(&b.timer);
+    io_loop_leave(b.answer.loop);
+    io_loop_free(b.answer.loop);
+}
+
 #define TALKS 2000
 
 static void *stand_in_often(void *ctx)
@@ -387,9 +463,44 @@ TEST(many_stand_in_while_others_ask)
     CHECK("nobody was left waiting", t.count == TALKS);
 }
 
+#define HASTY_TALKS 200000
+
+static bool is_so(void *ctx)
+{
+    (void)ctx;
+    return true;
+}
+
+/* Posts something, and stands in for what is there already until it has run. */
+static bool talk_hastily(struct turns *t)
+{
+    bool has_run = false;
+
+    t->count = 0;
+    CHECK("posted", io_loop_post(t->loop, count_turn, t) == ERR_OK);
+    for (int left = HASTY_TALKS; left && !has_run; left--) {
+        enter_as_guest(t->loop);
+        has_run = t->count > 0;
+        io_loop_stand_in(t->loop, is_so, NULL, USEC_NEVER);
+    }
+    return has_run;
+}
+
+TEST(who_need_not_wait_keeps_nobody_waiting)
+{
+    struct turns t = { .loop = blocker_loop() };
+
+    for (int i = 0; i < 100; i++)
+        io_loop_run(t.loop, do_nothing, NULL); /* it has begun, and sleeps whenever it can */
+    for (int i = 0; i < 20; i++)
+        CHECK("the thread goes on", talk_hastily(&t));
+    io_loop_free(t.loop);
+}
+
 TESTS(TEST_ROW(guests_and_the_thread_take_turns), TEST_ROW(no_guest_while_something_runs),
       TEST_ROW(what_a_guest_sets_wakes_the_thread),
       TEST_ROW(what_a_guest_opens_and_closes_is_seen_to), TEST_ROW(after_a_turn_the_loop_is_free),
       TEST_ROW(what_is_taken_back_does_not_run_behind_an_earlier_turn),
       TEST_ROW(a_stand_in_runs_what_comes), TEST_ROW(a_stand_in_stays_no_longer_than_it_said),
-      TEST_ROW(many_stand_in_while_others_ask))
+      TEST_ROW(what_a_guest_brings_wakes_who_stands_in), TEST_ROW(many_stand_in_while_others_ask),
+      TEST_ROW(who_need_not_wait_keeps_nobody_waiting))
