@@ -110,6 +110,12 @@ static void mask_if_needed(const struct io_loop *loop)
     thread_begin_guest(&guest.before);
 }
 
+static void be_guest(const struct io_loop *loop)
+{
+    guest.is_one = true;
+    mask_if_needed(loop);
+}
+
 void io_loop_count_connections(struct io_loop *loop, int more)
 {
     loop->connections += more;
@@ -121,9 +127,8 @@ bool io_loop_try_enter(struct io_loop *loop)
     if (current || atomic_load_explicit(&loop->turn_wanted, memory_order_relaxed) ||
         pthread_mutex_trylock(&loop->turn))
         return false;
-    guest.is_one = true;
-    mask_if_needed(loop);
     current = loop;
+    be_guest(loop);
     return true;
 }
 
@@ -292,6 +297,7 @@ static void end_standing_in(struct io_loop *loop, bool is_done)
     pthread_mutex_unlock(&loop->queue);
 }
 
+/* Behind the turn this thread may have been another guest, and others may have made connections. */
 static void stand_in_once(struct io_loop *loop, usec until)
 {
     usec at = time_to_wake(loop, until);
@@ -299,6 +305,7 @@ static void stand_in_once(struct io_loop *loop, usec until)
     end_turn(loop);
     watch(loop, at);
     begin_turn(loop);
+    be_guest(loop);
     note_awake(loop);
     (void)run_round(loop);
 }

@@ -1,5 +1,6 @@
 /* turns.c: the loop's thread and guests, one at a time. */
 #include <sched.h>
+#include <signal.h>
 
 #include "io/udp.h"
 #include "tests/io/blocker.h"
@@ -497,10 +498,46 @@ TEST(who_need_not_wait_keeps_nobody_waiting)
     io_loop_free(t.loop);
 }
 
+static void look_at_mask(void *ctx)
+{
+    sigset_t blocked;
+
+    pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+    CHECK("no SIGPIPE here", sigismember(&blocked, SIGPIPE) == 1);
+    come(ctx);
+}
+
+static void be_another_guest(void *ctx)
+{
+    struct io_loop *loop = ctx;
+
+    enter_as_guest(loop);
+    io_loop_leave(loop);
+}
+
+TEST(a_stand_in_stays_masked)
+{
+    struct answer a = { .loop = blocker_loop() };
+    struct io_task task = { .fn = be_another_guest, .ctx = a.loop };
+    sigset_t blocked;
+
+    enter_as_guest(a.loop);
+    io_loop_count_connections(a.loop, 1);
+    io_loop_after(a.loop, &task);
+    CHECK("posted", io_loop_post(a.loop, look_at_mask, &a) == ERR_OK);
+    io_loop_stand_in(a.loop, has_come, &a, USEC_NEVER);
+    pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+    CHECK("as before", sigismember(&blocked, SIGPIPE) == 0);
+    enter_as_guest(a.loop);
+    io_loop_count_connections(a.loop, -1);
+    io_loop_leave(a.loop);
+    io_loop_free(a.loop);
+}
+
 TESTS(TEST_ROW(guests_and_the_thread_take_turns), TEST_ROW(no_guest_while_something_runs),
       TEST_ROW(what_a_guest_sets_wakes_the_thread),
       TEST_ROW(what_a_guest_opens_and_closes_is_seen_to), TEST_ROW(after_a_turn_the_loop_is_free),
       TEST_ROW(what_is_taken_back_does_not_run_behind_an_earlier_turn),
       TEST_ROW(a_stand_in_runs_what_comes), TEST_ROW(a_stand_in_stays_no_longer_than_it_said),
       TEST_ROW(what_a_guest_brings_wakes_who_stands_in), TEST_ROW(many_stand_in_while_others_ask),
-      TEST_ROW(who_need_not_wait_keeps_nobody_waiting))
+      TEST_ROW(who_need_not_wait_keeps_nobody_waiting), TEST_ROW(a_stand_in_stays_masked))
