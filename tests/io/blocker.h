@@ -1,7 +1,8 @@
-/* blocker.h: a loop, and a task that holds it up until the test lets it go on. */
+/* blocker.h: a loop, a guest of it, and a task that holds it up until the test lets it go on. */
 #ifndef HAWSER_TESTS_IO_BLOCKER_H
 #define HAWSER_TESTS_IO_BLOCKER_H
 
+#include <sched.h>
 #include <stddef.h>
 
 #include "io/loop.h"
@@ -20,6 +21,12 @@ static inline struct io_loop *blocker_loop(void)
 
     CHECK("the loop starts", io_loop_new(&loop) == ERR_OK);
     return loop;
+}
+
+static inline void blocker_enter(struct io_loop *loop)
+{
+    while (!io_loop_try_enter(loop))
+        sched_yield();
 }
 
 /* The task. */
