@@ -99,8 +99,9 @@ HAWSER_API int hawser_set_option(const char *name, const char *value);
 enum hawser_log_level { HAWSER_LOG_ERROR, HAWSER_LOG_WARNING, HAWSER_LOG_INFO, HAWSER_LOG_DEBUG };
 typedef void hawser_log_cb(void *ctx, enum hawser_log_level level, const char *line);
 
-/* Lines up to this level go to cb (NULL: nowhere, the default), from any library thread, one at a
- * time; cb must not call the library. Never contains keys, secrets or content. Works any time. */
+/* Lines up to this level go to cb (NULL: nowhere, the default), one at a time, from the library's
+ * threads and from within any call: so cb must take no lock that a caller holds, nor call the
+ * library. Never contains keys, secrets or content. Works any time. */
 HAWSER_API void hawser_set_log(enum hawser_log_level most, hawser_log_cb *cb, void *ctx);
 
 /* ---- Life ----------------------------------------------------------------------------------- */
