@@ -94,6 +94,10 @@ static int run(struct bench *b, const struct options *o, const char *operand)
                                : "bench: give the ID of a device, or --local; --help tells more");
         return EXIT_CODE_USAGE;
     }
+    if (b->pair && !b->is_device) {
+        say_error("bench: --pair goes with --serve, at the device; here \"hawser pair\" does it");
+        return EXIT_CODE_USAGE;
+    }
     b->load = read_channels(b->channels);
     if (!b->load)
         return EXIT_CODE_USAGE;
