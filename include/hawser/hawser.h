@@ -5,6 +5,8 @@
  *   - it returns >= 0 for success and a negative code of enum hawser_code otherwise;
  *   - times are milliseconds, lengths bytes, strings UTF-8 and NUL-terminated, copied if kept;
  *   - before hawser_init() or after hawser_deinit() it answers HAWSER_ERR_UNINITIALISED.
+ * A call that sends or waits may do the library's protocol work meanwhile, for all sessions: its
+ * thread needs an ordinary stack and priority, and must not be cancelled.
  * Callbacks run one after another on the library's dispatcher thread, never inside the call that
  * caused them; any call but hawser_deinit() is allowed there. */
 #ifndef HAWSER_HAWSER_H
