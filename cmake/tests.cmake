@@ -22,7 +22,7 @@ foreach(source ${UNIT_TESTS})
     add_executable(unit-${name} ${source})
     target_link_libraries(unit-${name} PRIVATE test-support)
     add_test(NAME unit/${name} COMMAND unit-${name})
-    set_tests_properties(unit/${name} PROPERTIES TIMEOUT 120)
+    set_tests_properties(unit/${name} PROPERTIES TIMEOUT 300)
 endforeach()
 
 file(GLOB TEST_PARTS CONFIGURE_DEPENDS tests/*/tests.cmake)
