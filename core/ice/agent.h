@@ -148,6 +148,7 @@ struct ice {
     bool is_accused;  /* by the owner */
     bool is_on_trial; /* the selected path is new, and no data has come by it */
     usec dark_at;
+    usec back_at; /* when it answered after it had lost checks, under suspicion; 0: never */
 
     usec retry_at, retry_us; /* direct pairs, while the selected path is relayed */
 
@@ -235,7 +236,8 @@ usec ice_consent_next_timeout(const struct ice *a);
 /* suspect.c */
 usec ice_decision_us(const struct ice_pair *p);
 void ice_tell_dark(struct ice *a, usec now);
-void ice_acquit(struct ice *a);
+void ice_acquit(struct ice *a, usec now, bool has_lost);
+void ice_ask_sooner(struct ice *a, const struct ice_pair *p);
 void ice_doubt(struct ice *a, usec now);
 void ice_end_suspicion(struct ice *a);
 void ice_suspect_other_way(struct ice *a, usec now);

@@ -68,6 +68,7 @@ struct ice_path {
     enum ice_type local_type, remote_type;
     usec rtt_us;   /* smoothed; 0 before the first answer */
     usec heard_at; /* last authenticated answer */
+    usec back_at;  /* when it last answered after it had lost checks, while selected; 0: never */
 };
 
 struct ice_event {

@@ -117,8 +117,10 @@ static void on_pair_asked(struct ice *a, struct ice_pair *p, const struct stun_m
         p->flags |= ICE_PAIR_TRIGGERED | ICE_PAIR_PROMISING;
     else if (p->next_at == USEC_NEVER && !leaves_asking)
         p->next_at = now; /* the peer uses a spare we had given up */
-    if (p->state == ICE_PAIR_SUCCEEDED)
+    if (p->state == ICE_PAIR_SUCCEEDED) {
         note_life(a, p, now);
+        ice_ask_sooner(a, p);
+    }
     ice_note_asked_for(a, p, m, now);
 }
 
@@ -214,7 +216,7 @@ static void on_check_ok(struct ice *a, usec now, struct ice_pair *p, uint8_t age
     p->local_type = type_of_mapped(a, p->base, &m->mapped);
     a->remotes[p->remote].has_answered = true;
     if (a->selected != ICE_NONE && p == &a->pairs[a->selected])
-        ice_acquit(a);
+        ice_acquit(a, now, p->awaited >> age != 0);
     ice_note_answered(a, p, age, now);
     ice_note_sped(a, m);
     ice_select(a, now);

@@ -9,6 +9,7 @@ void ice_describe_path(const struct ice *a, const struct ice_pair *p, struct ice
         .remote_type = (enum ice_type)a->remotes[p->remote].type,
         .rtt_us = p->rtt_us,
         .heard_at = p->heard_at,
+        .back_at = a->back_at,
     };
 }
 

@@ -40,6 +40,7 @@ static void set_selected(struct ice *a, uint8_t pair, usec now)
     a->had_path = true;
     a->selected_at = a->active_at = now;
     a->data_at = INT64_MIN / 2;
+    a->back_at = 0;
     ice_end_suspicion(a);
     ice_tell(a, ICE_NEWS_SELECTED, now);
     p->next_at = usec_min(p->next_at, now + ice_consent_interval(a, p, now));

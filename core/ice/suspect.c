@@ -2,7 +2,7 @@
  *
  *     trusting --suspected--> asking all paths --the selected one answers--> trusting
  *                                 |   '--another one answers, it does not--> that one is selected
- *                                 '--nobody answers--> dark, asking slowly, until one does
+ *                                 '--nobody answers--> dark, asking ever less, until one does
  *
  * Suspected by the owner, who hears nothing of what it sent; by data that comes another way; or by
  * a check of ours that goes unanswered on a path that is otherwise silent. Only an answer acquits:
@@ -39,11 +39,14 @@ void ice_end_suspicion(struct ice *a)
     a->is_dark = a->dark_due = a->is_accused = false;
 }
 
-/* The selected path answered. */
-void ice_acquit(struct ice *a)
+/* The selected path answered. has_lost: but not an earlier check, so it was not merely slow. */
+void ice_acquit(struct ice *a, usec now, bool has_lost)
 {
-    if (!a->is_on_trial || !a->is_accused || a->is_dark)
-        ice_end_suspicion(a);
+    if (a->is_on_trial && a->is_accused && !a->is_dark)
+        return;
+    if (has_lost && a->suspect_at != USEC_NEVER)
+        a->back_at = now;
+    ice_end_suspicion(a);
 }
 
 /* How many paths are better than this one. */
@@ -118,9 +121,22 @@ static usec doubt_at(const struct ice *a)
     return p->asked_at + (ice_is_idle(a, p->asked_at) ? ICE_IDLE_SUSPICION_US : ice_decision_us(p));
 }
 
-static usec pace(const struct ice *a, const struct ice_pair *p)
+static usec pace(const struct ice_pair *p)
 {
-    return a->is_dark ? ICE_REPEAT_US : (ice_decision_us(p) + 1) / 2;
+    return (ice_decision_us(p) + 1) / 2;
+}
+
+/* In the dark ever more slowly: so the path's return is noticed within an eighth of its absence. */
+static usec dark_pace(const struct ice *a, const struct ice_pair *p, usec now)
+{
+    return usec_min(usec_max((now - a->suspect_at) / 8, pace(p)), ICE_REPEAT_US);
+}
+
+/* The peer's check came this way: if it is the suspected path, ours may be answered by now too. */
+void ice_ask_sooner(struct ice *a, const struct ice_pair *p)
+{
+    if (a->suspect_at != USEC_NEVER && p == selected_path(a))
+        a->suspect_next_at = usec_min(a->suspect_next_at, a->suspect_round_at + pace(p));
 }
 
 /* Data or answers that came another way since then; just after it, the selected path has time. */
@@ -148,7 +164,7 @@ void ice_suspect_tick(struct ice *a, usec now)
     if (now >= a->suspect_next_at) {
         ask_all(a, now);
         a->suspect_round_at = now;
-        a->suspect_next_at = now + pace(a, p);
+        a->suspect_next_at = now + (a->is_dark ? dark_pace(a, p, now) : pace(p));
     }
 }
 
