@@ -156,6 +156,7 @@ static void after_ack(struct pass *p, bool has_advanced)
 
     if (p->bytes) {
         s->errors = 0;
+        s->tx.is_backed_off = s->tx.has_resumed = false;
         if (p->has_once)
             rto_restore(&s->rto);
         heartbeat_postpone(s, p->now);

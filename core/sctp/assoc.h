@@ -199,10 +199,11 @@ struct tx {
     uint64_t timeout_packet; /* the last one before T3 expired … */
     size_t timeout_cwnd;     /* … and the window then; 0: nothing to be taken back */
     bool is_timeout_needless;
-    uint32_t probe_tsn; /* what the probe sent again */
-    usec probe_rtts;    /* the wait before a probe: 2, more where probes came too early */
-    bool was_probed;    /* its answer would tell whether it came too early */
-    bool has_probed;    /* loss_on_probe_due() has done so, and nothing came of it yet */
+    bool is_backed_off, has_resumed; /* since data was last acknowledged: by T3; sctp_resume() */
+    uint32_t probe_tsn;              /* what the probe sent again */
+    usec probe_rtts; /* the wait before a probe: 2, more where probes came too early */
+    bool was_probed; /* its answer would tell whether it came too early */
+    bool has_probed; /* loss_on_probe_due() has done so, and nothing came of it yet */
     bool is_cwnd_limited;
     bool may_resend_at_once; /* one packet, whatever cwnd says: RFC 9260 §7.2.4 (3) */
     bool is_timing;          /* rtt_tsn's round trip is being measured */

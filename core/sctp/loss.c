@@ -197,6 +197,18 @@ void loss_on_probe_due(struct sctp *s)
     s->tx.probe_tsn = tsn;
 }
 
+static void send_all_again(struct sctp *s, usec now)
+{
+    s->tx.timeout_packet = s->tx.recover_packet = s->tx.packet;
+    s->cc.ops->on_timeout(&s->cc, now);
+    s->tx.is_timing = false;
+    s->probe_at = s->overdue_at = USEC_NEVER;
+    forget_reports(s);
+    loss_mark_all(s);
+    (void)abandon_repeat(s);
+    loss_arm_t3(s, now);
+}
+
 void loss_on_timeout(struct sctp *s, usec now)
 {
     s->info.timeouts++;
@@ -204,17 +216,21 @@ void loss_on_timeout(struct sctp *s, usec now)
         return;
     pmtu_on_timeout(s, now);
     rto_back_off(&s->rto);
+    s->tx.is_backed_off = true;
     if (!s->tx.timeout_cwnd)
         s->tx.timeout_cwnd = s->cc.cwnd_bytes;
-    s->tx.timeout_packet = s->tx.packet;
-    s->cc.ops->on_timeout(&s->cc, now);
-    s->tx.is_timing = false;
-    s->tx.recover_packet = s->tx.packet;
-    s->probe_at = s->overdue_at = USEC_NEVER;
-    forget_reports(s);
-    loss_mark_all(s);
-    (void)abandon_repeat(s);
-    loss_arm_t3(s, now);
+    send_all_again(s, now);
+}
+
+/* What is out was sent while the path lost all of it. A path that is back for short packets alone
+ * has T3 back off as ever from then on. */
+void sctp_resume(struct sctp *s, usec now)
+{
+    if (s->t3_at == USEC_NEVER || !s->tx.is_backed_off || s->tx.has_resumed)
+        return;
+    s->tx.has_resumed = true;
+    rto_restore(&s->rto);
+    send_all_again(s, now);
 }
 
 /* While nothing may be taken for lost, waiting has not begun. */
@@ -245,6 +261,7 @@ void loss_change_path(struct sctp *s, usec now, usec hold_us, bool old_is_dead)
     s->tx.old_flight_bytes = s->tx.flight_bytes;
     s->tx.is_timing = s->tx.was_probed = s->tx.has_probed = false;
     s->tx.probe_rtts = PROBE_RTTS_LEAST;
+    s->tx.is_backed_off = s->tx.has_resumed = false;
     s->tx.newest_packet = 0;
     s->tx.newest_rtt_us = 0;
     needless_change_path(s);

@@ -14,8 +14,9 @@ void rto_init(struct rto *r, usec initial_us, usec min_us, usec max_us);
 void rto_add_sample(struct rto *r, usec rtt_us);
 void rto_back_off(struct rto *r); /* an expiry: twice as long, §6.3.3 E2 */
 
-/* Takes back-off away: something sent but once was acknowledged in time, so what the measurements
- * say holds again, also where no sample is due (deviations.md, S5). */
+/* Takes back-off away: something sent but once was acknowledged in time, or the path is known to be
+ * back, so what the measurements say holds again, also where no sample is due (deviations.md, S5,
+ * S46). */
 void rto_restore(struct rto *r);
 
 #endif

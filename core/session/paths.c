@@ -51,6 +51,10 @@ void session_refresh_path(struct session *s, const struct agent *a)
     if (s->path.rtt_us == 0 && path.rtt_us > 0)
         on_first_rtt(s, path.rtt_us);
     s->path.rtt_us = path.rtt_us;
+    if (path.back_at <= s->path.back_at)
+        return;
+    s->path.back_at = path.back_at;
+    sctp_resume(s->sctp, s->clock);
 }
 
 void session_heard(struct session *s, usec now, const struct addr *local, const struct addr *from)

@@ -100,6 +100,8 @@ static void do_delay(struct play *p, int side)
 static void do_cut(struct play *p, int side)
 {
     p->pair.is_cut = side;
+    if (!side)
+        sctp_resume(p->pair.side[0].sctp, p->pair.now); /* the other side waits for its T3 */
 }
 
 static void do_reset(struct play *p, int side)

@@ -240,6 +240,67 @@ TEST(an_idle_association_holds_nothing)
     pair_deinit(&p);
 }
 
+static struct sctp_info info_of(const struct sctp_pair *p)
+{
+    struct sctp_info info;
+
+    sctp_get_info(p->side[0].sctp, &info);
+    return info;
+}
+
+/* How many packets leave at once when the path is said to be back. */
+static uint64_t sent_when_back(struct sctp_pair *p)
+{
+    uint64_t before = info_of(p).sent_packets;
+
+    sctp_resume(p->side[0].sctp, p->now);
+    pair_drain(p);
+    return info_of(p).sent_packets - before;
+}
+
+/* Everything is lost until then. */
+static void be_dark(struct sctp_pair *p, usec until)
+{
+    p->is_cut = true;
+    pair_run(p, until);
+    p->is_cut = false;
+}
+
+/* T3 expires 200 and 600 ms after the path was lost, and would again after 1400. */
+TEST(what_waits_for_a_path_goes_when_it_is_back)
+{
+    struct sctp_config cfg = { 0 };
+    static uint8_t bytes[8000];
+    struct sctp_pair p;
+    uint64_t timeouts, sent;
+    usec start;
+
+    CHECK("up", pair_connect(&p, 5, &cfg, 20 * MS));
+    CHECK("measured", pair_transfer(&p, 0, 1, 100000, 8000, p.now + 5 * SECOND));
+    for (int i = 0; i < 2; i++) {
+        start = p.now;
+        timeouts = info_of(&p).timeouts;
+        CHECK("nothing waits", sent_when_back(&p) == 0);
+        pair_send(&p, 0, 0, 51, bytes_of(bytes, sizeof bytes));
+        be_dark(&p, start + 190 * MS);
+        CHECK("T3 has not expired", info_of(&p).timeouts == timeouts && sent_when_back(&p) == 0);
+        be_dark(&p, start + 700 * MS);
+        CHECK("twice it has", info_of(&p).timeouts == timeouts + 2);
+        CHECK("it waits four times as long", info_of(&p).rto_us == 800 * MS);
+        sent = sent_when_back(&p);
+        CHECK("something goes, but no burst", sent == 1 || sent == 2);
+        CHECK("as long as was measured", info_of(&p).rto_us == 200 * MS);
+        be_dark(&p, p.now + 650 * MS);
+        CHECK("in vain: it backs off again", info_of(&p).rto_us == 800 * MS);
+        CHECK("a second time means nothing", sent_when_back(&p) == 0);
+        CHECK("nor to the timer", info_of(&p).rto_us == 800 * MS);
+        pair_run(&p, p.now + 2 * SECOND);
+        CHECK("all is there", pair_is_delivered(&p, 0)); /* so the next time counts */
+    }
+    pair_deinit(&p);
+}
+
 TESTS(TEST_ROW(bulk_survives_a_change), TEST_ROW(a_dead_path_holds_no_handshake_up),
       TEST_ROW(changes_without_end_put_nothing_off), TEST_ROW(nor_a_farewell),
-      TEST_ROW(what_came_is_told_at_once), TEST_ROW(an_idle_association_holds_nothing))
+      TEST_ROW(what_came_is_told_at_once), TEST_ROW(an_idle_association_holds_nothing),
+      TEST_ROW(what_waits_for_a_path_goes_when_it_is_back))
