@@ -145,8 +145,10 @@ struct ice {
     /* Suspicion of the selected path: since when (USEC_NEVER: none), next round of checks. */
     usec suspect_at, suspect_round_at, suspect_next_at, suspected_at;
     bool is_dark, dark_due;
-    bool is_accused;  /* by the owner */
-    bool is_on_trial; /* the selected path is new, and no data has come by it */
+    bool asks_sooner;      /* the next round comes for the peer's check … */
+    bool has_asked_sooner; /* … or the last one did */
+    bool is_accused;       /* by the owner */
+    bool is_on_trial;      /* the selected path is new, and no data has come by it */
     usec dark_at;
     usec back_at; /* when it answered after it had lost checks, under suspicion; 0: never */
 

@@ -36,7 +36,7 @@ void ice_tell_dark(struct ice *a, usec now)
 void ice_end_suspicion(struct ice *a)
 {
     a->suspect_at = a->suspect_next_at = USEC_NEVER;
-    a->is_dark = a->dark_due = a->is_accused = false;
+    a->is_dark = a->dark_due = a->is_accused = a->asks_sooner = a->has_asked_sooner = false;
 }
 
 /* The selected path answered. has_lost: but not an earlier check, so it was not merely slow. */
@@ -132,11 +132,18 @@ static usec dark_pace(const struct ice *a, const struct ice_pair *p, usec now)
     return usec_min(usec_max((now - a->suspect_at) / 8, pace(p)), ICE_REPEAT_US);
 }
 
-/* The peer's check came this way: if it is the suspected path, ours may be answered by now too. */
+/* The peer's check came this way: if it is the suspected path, ours may be answered by now too. Once
+ * for each round that time brought: where answers come too late ours would make the peer ask, and so
+ * on for ever, and whoever repeats a check of the peer's would set our pace. */
 void ice_ask_sooner(struct ice *a, const struct ice_pair *p)
 {
-    if (a->suspect_at != USEC_NEVER && p == selected_path(a))
-        a->suspect_next_at = usec_min(a->suspect_next_at, a->suspect_round_at + pace(p));
+    usec at = a->suspect_round_at + pace(p);
+
+    if (a->suspect_at == USEC_NEVER || p != selected_path(a) || a->has_asked_sooner ||
+        at >= a->suspect_next_at)
+        return;
+    a->suspect_next_at = at;
+    a->asks_sooner = a->has_asked_sooner = true;
 }
 
 /* Data or answers that came another way since then; just after it, the selected path has time. */
@@ -163,6 +170,8 @@ void ice_suspect_tick(struct ice *a, usec now)
     }
     if (now >= a->suspect_next_at) {
         ask_all(a, now);
+        a->has_asked_sooner = a->asks_sooner;
+        a->asks_sooner = false;
         a->suspect_round_at = now;
         a->suspect_next_at = now + (a->is_dark ? dark_pace(a, p, now) : pace(p));
     }

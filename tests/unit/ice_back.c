@@ -22,11 +22,11 @@ static void wire_one_path(struct wire *w, unsigned abilities)
     wire_run(w, w->now + SECOND);
 }
 
-static usec back_at(const struct wire *w)
+static usec back_at(const struct wire *w, int node)
 {
     struct ice_path path;
 
-    CHECK("a path", ice_selected(w->node[0].ice, &path));
+    CHECK("a path", ice_selected(w->node[node].ice, &path));
     return path.back_at;
 }
 
@@ -40,20 +40,20 @@ TEST(a_path_is_back_only_if_it_had_lost_checks)
         wire_one_path(&w, peers[i].abilities);
         ice_suspect(w.node[0].ice, w.now);
         wire_run(&w, w.now + 300 * MILLISECOND);
-        CHECK("it answers at once", back_at(&w) == 0);
+        CHECK("it answers at once", back_at(&w, 0) == 0);
         w.delay_us = 90 * MILLISECOND;
         ice_suspect(w.node[0].ice, w.now);
         wire_run(&w, w.now + 500 * MILLISECOND);
-        CHECK("it answers late", back_at(&w) == 0);
+        CHECK("it answers late", back_at(&w, 0) == 0);
         w.delay_us = 20 * MILLISECOND;
         w.is_cut = true;
         ice_suspect(w.node[0].ice, w.now);
         wire_run(&w, w.now + 300 * MILLISECOND);
-        CHECK("nothing answers", back_at(&w) == 0);
+        CHECK("nothing answers", back_at(&w, 0) == 0);
         w.is_cut = false;
         back = w.now;
         wire_run(&w, back + 400 * MILLISECOND);
-        CHECK(peers[i].claim, back_at(&w) > back);
+        CHECK(peers[i].claim, back_at(&w, 0) > back);
         wire_deinit(&w);
     }
 }
@@ -95,5 +95,57 @@ TEST(the_return_of_a_path_is_noticed_by_both_soon)
     }
 }
 
+/* Checks that make the other side check must not keep each other going: they would come so quickly
+ * that the answers to all that still await one are under way. */
+TEST(a_path_that_became_slow_is_trusted_again)
+{
+    static const usec delays[] = { 300 * MILLISECOND, 600 * MILLISECOND, SECOND };
+
+    for (size_t i = 0; i < COUNT(delays); i++) {
+        struct wire w;
+        size_t sent;
+
+        wire_one_path(&w, BOTH);
+        w.delay_us = delays[i];
+        ice_suspect(w.node[0].ice, w.now);
+        ice_suspect(w.node[1].ice, w.now);
+        wire_run(&w, w.now + 15 * SECOND);
+        sent = w.node[0].sent + w.node[1].sent;
+        wire_run(&w, w.now + 15 * SECOND);
+        CHECK("few checks and answers", w.node[0].sent + w.node[1].sent - sent <= 30);
+        wire_deinit(&w);
+    }
+}
+
+/* Whoever saw a check of the peer's can repeat it. */
+TEST(repeated_checks_of_a_peer_that_is_gone_cause_few_of_ours)
+{
+    enum { REPEATED = 400 };
+    struct wire w;
+    struct wire_packet old = { 0 };
+    size_t sent;
+
+    wire_one_path(&w, BOTH);
+    ice_suspect(w.node[1].ice, w.now);
+    wire_run(&w, w.now + 5 * MILLISECOND);
+    for (size_t i = 0; i < w.packet_count; i++)
+        if (addr_equal(&w.packets[i].from, &w.node[1].hosts[0]) && w.packets[i].data[0] == 0)
+            old = w.packets[i];
+    CHECK("recorded", old.len > 0);
+    w.is_cut = true;
+    ice_suspect(w.node[0].ice, w.now);
+    wire_run(&w, w.now + 20 * SECOND);
+    sent = w.node[0].sent;
+    for (int i = 0; i < REPEATED; i++) {
+        ice_input(w.node[0].ice, w.now, &old.to, &old.from, bytes_of(old.data, old.len));
+        wire_run(&w, w.now + 50 * MILLISECOND);
+    }
+    CHECK("answered", w.node[0].sent - sent >= REPEATED);
+    CHECK("two a second besides", w.node[0].sent - sent - REPEATED <= 42);
+    wire_deinit(&w);
+}
+
 TESTS(TEST_ROW(a_path_is_back_only_if_it_had_lost_checks),
-      TEST_ROW(the_return_of_a_path_is_noticed_by_both_soon))
+      TEST_ROW(the_return_of_a_path_is_noticed_by_both_soon),
+      TEST_ROW(a_path_that_became_slow_is_trusted_again),
+      TEST_ROW(repeated_checks_of_a_peer_that_is_gone_cause_few_of_ours))
