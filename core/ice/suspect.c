@@ -132,9 +132,9 @@ static usec dark_pace(const struct ice *a, const struct ice_pair *p, usec now)
     return usec_min(usec_max((now - a->suspect_at) / 8, pace(p)), ICE_REPEAT_US);
 }
 
-/* The peer's check came this way: if it is the suspected path, ours may be answered by now too. Once
- * for each round that time brought: where answers come too late ours would make the peer ask, and so
- * on for ever, and whoever repeats a check of the peer's would set our pace. */
+/* The peer's check came this way: if it is the suspected path, ours may be answered by now too.
+ * Once for each round that time brought: where answers come too late ours would make the peer ask,
+ * and so on for ever, and whoever repeats a check of the peer's would set our pace. */
 void ice_ask_sooner(struct ice *a, const struct ice_pair *p)
 {
     usec at = a->suspect_round_at + pace(p);
