@@ -230,7 +230,10 @@ void sctp_resume(struct sctp *s, usec now)
         return;
     s->tx.has_resumed = true;
     rto_restore(&s->rto);
-    send_all_again(s, now);
+    if (now < s->tx.last_sent_at + loss_least_rtt(s))
+        loss_arm_t3(s, s->tx.last_sent_at); /* that went when the path was back */
+    else
+        send_all_again(s, now);
 }
 
 /* While nothing may be taken for lost, waiting has not begun. */

@@ -220,7 +220,8 @@ void sctp_path_changed(struct sctp *s, usec now, usec rtt_us, size_t packet_byte
 
 /* The path lost everything for a while and is known by other means than data to be back. If T3 has
  * expired, it need not back off any longer: what was out goes again at once, as the window allows
- * that T3 has left. Heeded once until data is acknowledged (deviations.md, S46). */
+ * that T3 has left, unless it has just done so. Heeded once until data is acknowledged
+ * (deviations.md, S46). */
 void sctp_resume(struct sctp *s, usec now);
 
 /* From now on longer packets are looked for, until the next change of path, while data flows

@@ -285,6 +285,7 @@ TEST(what_waits_for_a_path_goes_when_it_is_back)
         be_dark(&p, start + 190 * MS);
         CHECK("T3 has not expired", info_of(&p).timeouts == timeouts && sent_when_back(&p) == 0);
         be_dark(&p, start + 700 * MS);
+        p.now = start + 700 * MS;
         CHECK("twice it has", info_of(&p).timeouts == timeouts + 2);
         CHECK("it waits four times as long", info_of(&p).rto_us == 800 * MS);
         sent = sent_when_back(&p);
@@ -300,7 +301,34 @@ TEST(what_waits_for_a_path_goes_when_it_is_back)
     pair_deinit(&p);
 }
 
+/* T3 was a little quicker than the answer to a check. */
+TEST(what_went_when_the_path_was_back_does_not_go_twice)
+{
+    struct sctp_config cfg = { 0 };
+    static uint8_t bytes[800];
+    struct sctp_pair p;
+    uint64_t needless;
+    usec start;
+
+    CHECK("up", pair_connect(&p, 6, &cfg, 20 * MS));
+    CHECK("measured", pair_transfer(&p, 0, 1, 100000, 8000, p.now + 5 * SECOND));
+    pair_run(&p, p.now + SECOND);
+    start = p.now;
+    needless = info_of(&p).spurious_chunks;
+    pair_send(&p, 0, 0, 51, bytes_of(bytes, sizeof bytes));
+    be_dark(&p, start + 600 * MS);
+    pair_run(&p, start + 700 * MS);
+    CHECK("T3 has expired twice", info_of(&p).rto_us == 800 * MS);
+    CHECK("nothing goes", sent_when_back(&p) == 0);
+    CHECK("nor will it be late if that was lost", info_of(&p).rto_us == 200 * MS);
+    pair_run(&p, p.now + 50 * MS);
+    CHECK("all is there", pair_is_delivered(&p, 0));
+    CHECK("and came once", info_of(&p).spurious_chunks == needless);
+    pair_deinit(&p);
+}
+
 TESTS(TEST_ROW(bulk_survives_a_change), TEST_ROW(a_dead_path_holds_no_handshake_up),
       TEST_ROW(changes_without_end_put_nothing_off), TEST_ROW(nor_a_farewell),
       TEST_ROW(what_came_is_told_at_once), TEST_ROW(an_idle_association_holds_nothing),
-      TEST_ROW(what_waits_for_a_path_goes_when_it_is_back))
+      TEST_ROW(what_waits_for_a_path_goes_when_it_is_back),
+      TEST_ROW(what_went_when_the_path_was_back_does_not_go_twice))
