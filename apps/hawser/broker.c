@@ -131,17 +131,24 @@ static bool is_loopback(const char *address)
     return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
 }
 
+/* It has what we always write, and nothing that we never do. */
+static bool is_our_config(const json_t *config)
+{
+    static const char *const members[] = { "broker", "broker_name", "stun" };
+    size_t count = json_object_get(config, "bind") != NULL;
+
+    for (size_t i = 0; i < COUNT(members); i++)
+        if (!json_object_get(config, members[i]))
+            return false;
+    return count + COUNT(members) == json_object_size(config);
+}
+
 int broker_check_client_config(const struct broker *b)
 {
-    static const char *const ours[] = { "broker", "broker_name", "stun", "bind" };
     char path[PATH_MAX], lock[PATH_MAX];
     json_t *config = json_load_file(broker_path(b, "config.json", path), 0, NULL);
-    bool is_ours = config && access(broker_path(b, "lock", lock), F_OK) == 0;
-    size_t count = 0;
+    bool is_ours = is_our_config(config) && access(broker_path(b, "lock", lock), F_OK) == 0;
 
-    for (size_t i = 0; i < COUNT(ours); i++)
-        count += json_object_get(config, ours[i]) != NULL;
-    is_ours = is_ours && count == json_object_size(config);
     json_decref(config);
     if (is_ours || access(path, F_OK))
         return EXIT_CODE_OK;

@@ -27,8 +27,8 @@ int broker_write_conf(const struct broker *b);
 int broker_write_client_config(const struct broker *b);
 
 /* Whether the latter may be written: where the state directory is a home directory too, it may be
- * the user's own. Then it was there before the first lock, or has members that we do not write.
- * 0, or an exit code, said. */
+ * the user's own. Then it was there before the first lock, has members that we do not write, or
+ * lacks one that we do, like what pairing keeps there. 0, or an exit code, said. */
 int broker_check_client_config(const struct broker *b);
 
 /* "STATE/NAME". */
