@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "apps/common/beside.h"
@@ -17,17 +18,26 @@ static const char *const places[] = { "", HAWSER_PLUGIN_BESIDE, "/../lib/hawser"
 
 static int take(const char *path, const char *who, char out[PATH_MAX])
 {
-    if (access(path, R_OK))
+    if (access(path, R_OK) || !realpath(path, out)) /* a bare name mosquitto would look for */
         return say_error("%s%s: %s", who, path, strerror(errno));
-    if (snprintf(out, PATH_MAX, "%s", path) >= PATH_MAX)
-        return say_error("%s%s: %s", who, path, strerror(ENAMETOOLONG));
     return EXIT_CODE_OK;
+}
+
+/* Below a folder that all may write to, as in /tmp, one that was only found could be anybody's. */
+static bool is_trusted(const char *path)
+{
+    struct stat file, program;
+
+    return stat(path, &file) == 0 && stat("/proc/self/exe", &program) == 0 &&
+           (file.st_uid == 0 || file.st_uid == geteuid() || file.st_uid == program.st_uid);
 }
 
 static bool look(const char *folder, const char *below, char out[PATH_MAX])
 {
-    return snprintf(out, PATH_MAX, "%s%s/" PLUGIN_NAME, folder, below) < PATH_MAX &&
-           access(out, R_OK) == 0;
+    char path[PATH_MAX];
+
+    return snprintf(path, sizeof path, "%s%s/" PLUGIN_NAME, folder, below) < PATH_MAX &&
+           access(path, R_OK) == 0 && realpath(path, out) && is_trusted(out);
 }
 
 static bool search(const char *here, char out[PATH_MAX])
@@ -48,9 +58,10 @@ static int say_where(const char *here)
         if (i == 0 || strcmp(places[i], places[i - 1]) != 0)
             len += (size_t)snprintf(list + len, sizeof list - len, "\n    %s%s/" PLUGIN_NAME, here,
                                     places[i]);
-    return say_error("mosquitto's plugin is at none of these places:%s\n    %s/" PLUGIN_NAME "\n"
-                     "--plugin FILE or the variable " PLUGIN_VARIABLE " tells where it is",
-                     list, HAWSER_PLUGIN_DIR);
+    return say_error(
+        "mosquitto's plugin is at none of these places, or not ours:%s\n    %s/" PLUGIN_NAME "\n"
+        "--plugin FILE or the variable " PLUGIN_VARIABLE " tells where it is",
+        list, HAWSER_PLUGIN_DIR);
 }
 
 int plugin_find(const char *named, char out[PATH_MAX])
