@@ -141,7 +141,7 @@ int main(int argc, char **argv)
     if (first < 0)
         return options_exit(first);
     av_log_set_level(a.common.verbose > 1 ? AV_LOG_INFO : AV_LOG_FATAL);
-    if (!a.source && !watches)
+    if (!a.source && !a.watch.id)
         return usage("either --source or --watch is needed");
     if (!a.watch.get != !a.watch.get_as)
         return usage("--get and --get-as go together");
