@@ -77,6 +77,7 @@ static void end_turn(struct io_loop *loop)
         pthread_mutex_lock(&loop->queue);
         loop->after = (struct tasks){ 0 };
         e.next = loop->endings;
+        /* cppcheck-suppress autoVariables ; next_after() takes it out before we return */
         loop->endings = &e;
         pthread_mutex_unlock(&loop->queue);
     }

@@ -136,7 +136,9 @@ TEST(who_has_no_use_for_an_option_does_not_take_it)
 
     for (size_t i = 0; i < COUNT(rows); i++)
         for (int side = OPTIONS_APP; side <= OPTIONS_ALONE; side++) {
-            const struct options_spec spec = { .usage = "", .about = "", .side = side };
+            const struct options_spec spec = { .usage = "",
+                                               .about = "",
+                                               .side = (enum options_side)side };
             char option[32], *argv[] = { (char[]){ "test" }, option, NULL };
             struct options o = { 0 };
             bool wrong;
