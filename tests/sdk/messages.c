@@ -267,7 +267,18 @@ static void *receive_bytes(void *ctx)
     return NULL;
 }
 
-TEST(who_waits_for_bytes_is_told_that_none_will_come)
+static long device_goes_lossy(const struct pair_of_handles *h)
+{
+    return peer_ask(&stage.device, "lossy %d 2 100 0", h->device);
+}
+
+static long app_goes_lossy(const struct pair_of_handles *h)
+{
+    return hawser_set_lossy(h->app, 2, 100, 0);
+}
+
+/* The app waits for bytes of channel 2 meanwhile. */
+static void wait_while(long (*goes_lossy)(const struct pair_of_handles *h))
 {
     struct pair_of_handles h = stage_connect();
     struct blocked receiver = { h.app, 0 };
@@ -275,24 +286,16 @@ TEST(who_waits_for_bytes_is_told_that_none_will_come)
 
     (void)pthread_create(&thread, NULL, receive_bytes, &receiver);
     CHECK("it waits", session_wait_receiving(h.app, 2));
-    CHECK("lossy", peer_ask(&stage.device, "lossy %d 2 100 0", h.device) == 0);
+    CHECK("lossy", goes_lossy(&h) == 0);
     (void)pthread_join(thread, NULL);
     check_code("told", receiver.code, -5);
     stage_disconnect(h);
 }
 
-TEST(who_waits_for_bytes_while_this_side_goes_lossy_is_told_as_well)
+TEST(who_waits_for_bytes_is_told_that_none_will_come)
 {
-    struct pair_of_handles h = stage_connect();
-    struct blocked receiver = { h.app, 0 };
-    pthread_t thread;
-
-    (void)pthread_create(&thread, NULL, receive_bytes, &receiver);
-    CHECK("it waits", session_wait_receiving(h.app, 2));
-    CHECK("lossy", hawser_set_lossy(h.app, 2, 100, 0) == 0);
-    (void)pthread_join(thread, NULL);
-    check_code("told", receiver.code, -5);
-    stage_disconnect(h);
+    wait_while(device_goes_lossy);
+    wait_while(app_goes_lossy);
 }
 
 /* The app reads nothing: its oldest go, the newest stay, and the device is never held up. */
@@ -346,6 +349,5 @@ TESTS_BETWEEN(stage_open, stage_close, TEST_ROW(every_length_on_every_channel_bo
               TEST_ROW(a_close_ends_those_who_wait),
               TEST_ROW(what_came_before_a_close_is_delivered), TEST_ROW(limits_of_loss),
               TEST_ROW(who_waits_for_bytes_is_told_that_none_will_come),
-              TEST_ROW(who_waits_for_bytes_while_this_side_goes_lossy_is_told_as_well),
               TEST_ROW(who_does_not_read_loses_the_oldest),
               TEST_ROW(a_path_that_takes_no_more_is_told))
